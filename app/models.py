@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Column,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
@@ -438,9 +439,6 @@ class Import(_OfSeller, Base):
     )
 
     kind: Mapped[str] = mapped_column(CodeText, server_default=ImportKind.IMPORT)
-    #: What the release before has instead of ``kind``. A trigger keeps the two alike while both releases run; the next
-    #: one drops it (docs/upgrading.md).
-    old_is_check: Mapped[bool] = mapped_column("is_check", server_default=text("false"))
     #: The key of the form: sent twice, it creates one import. Derived from ``idempotency_key`` where there is one.
     form_key: Mapped[uuid.UUID | None]
     #: The client's key of the request that created it, so that the request can be repeated.
@@ -864,11 +862,9 @@ class Reconciler(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     last_run_at: Mapped[datetime | None]
-    #: Unused: hosts of the release before go by it until they are upgraded. The next release drops it.
-    last_clean_at: Mapped[datetime | None]
     #: What was repaired since the first start, by kind.
     batches_reclaimed: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    #: The same by hosts of the release before, to be added. The next release drops it.
+    #: The same by hosts of the release before, to be added. The next release adds it and stops reading it.
     old_reclaimed: Mapped[int] = mapped_column("batches_taken_back", BigInteger, server_default=text("0"))
     jobs_lost: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     imports_settled: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -956,3 +952,13 @@ BY_SELLER: tuple[type[Base], ...] = (
 )
 #: What statements on those tables join; on a cluster every node has a copy.
 ON_ALL_NODES: tuple[type[Base], ...] = (Item, ExternalId)
+
+
+# What only the release before uses: in the tables and not in the classes, so that no statement of this release names it
+# and the next one can drop it while processes of this one run.
+#: Now ``kind``; a trigger keeps the two alike (docs/upgrading.md).
+Import.metadata.tables["imports"].append_column(
+    Column("is_check", Boolean, server_default=text("false"), nullable=False)
+)
+#: When it last removed what is too old; now a ``PeriodicTask``.
+Import.metadata.tables["reconciler"].append_column(Column("last_clean_at", DateTime(timezone=True)))

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.csvfile.contract import Condition
-from app.extensions import db
+from app.extensions import Base, db
 from app.imports.reports import check_preview
-from app.models import Seller
+from app.models import Import, Reconciler, Seller
 from app.queries import BatchKey, driver_cursor, operations
 from app.queries.imports import reconciler, transitions
 from app.statuses import ImportKind
@@ -200,3 +201,9 @@ def test_reclaimed_batches_count_whichever_release_has_reclaimed_them(app: Flask
         connection.execute(text("update reconciler set batches_taken_back = 2"))
         reconciler.count(connection, reclaimed=3, settled=0, lost=0, ended=0)
     assert operations.get_reconciler().batches_reclaimed == 5
+
+
+@pytest.mark.parametrize(("model", "column"), [(Import, "is_check"), (Reconciler, "last_clean_at")])
+def test_what_only_the_release_before_uses_is_named_by_no_statement(model: type[Base], column: str) -> None:
+    assert column in model.metadata.tables[model.__tablename__].columns
+    assert column not in str(select(model))
