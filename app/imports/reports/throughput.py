@@ -81,14 +81,17 @@ class Timeline:
     @property
     def average(self) -> float | None:
         """Rows per second from its first row to its last, without the pauses; None when that time is too short."""
-        if self.started is None or self.last_written_at is None:
+        last = self.last_written_at
+        if self.started is None or last is None:
             return None
-        seconds = self.without_pauses(self.last_written_at) - self.without_pauses(self.started)
+        seconds = self.without_pauses(last) - self.without_pauses(self.started)
         return sum(sample.rows for sample in self.samples) / seconds if seconds >= _LEAST_SECONDS else None
 
     def without_pauses(self, at: float) -> float:
         """How long it had been running, without pauses, at this time."""
-        return at - sum(max(0.0, min(pause.end, at) - pause.begin) for pause in self.pauses)
+        # The chart asks for every chunk, and few imports are ever paused.
+        paused = sum(max(0.0, min(pause.end, at) - pause.begin) for pause in self.pauses) if self.pauses else 0.0
+        return at - paused
 
 
 class Column(NamedTuple):
@@ -168,7 +171,8 @@ def describe(one: ImportProgress, timeline: Timeline, work: Work) -> Pace:
     """``timeline`` and ``work`` of the import ``one`` as numbers for pages."""
     is_going = one.is_moving and not one.is_pausing
     speed = timeline.speed(_SPEED_SECONDS) if is_going else None
-    quiet = None if timeline.last_written_at is None else max(0.0, timeline.end - timeline.last_written_at)
+    last, average = timeline.last_written_at, timeline.average
+    quiet = None if last is None else max(0.0, timeline.end - last)
     # There is no estimate for an import that stands still.
     moves = is_going and quiet is not None and quiet < _STILL_SECONDS
     recent = timeline.speed(_ESTIMATE_SECONDS) if moves else None
@@ -178,7 +182,7 @@ def describe(one: ImportProgress, timeline: Timeline, work: Work) -> Pace:
         is_paused=one.status is ImportStatus.PAUSED,
         speed=None if speed is None else round(speed),
         seconds_left=one.not_processed / recent if recent else None,
-        average=None if timeline.average is None else round(timeline.average),
+        average=None if average is None else round(average),
         quiet_seconds=quiet,
         work=work,
         columns=draw_columns(timeline, is_over=one.finished_at is not None),
