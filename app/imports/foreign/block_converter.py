@@ -433,10 +433,11 @@ class BlockConverter:
             parts = [getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)]
             return np.concatenate(parts)[order]
 
-        if len(self._found_columns[0]) < len(self._found):
-            ids = np.array([one.id for one in self._found], np.int32)
-            self._found_columns = ids, pa.array([one.urn for one in self._found], pa.string())
         ids, urns = self._found_columns
+        if new := self._found[len(ids) :]:
+            ids = np.append(ids, np.array([one.id for one in new], np.int32))
+            urns = pa.concat_arrays([urns, pa.array([one.urn for one in new], pa.string())])
+            self._found_columns = ids, urns
         items, traits = chosen("items"), chosen("traits")
         return Offers(
             places.astype(np.int32),
