@@ -37,10 +37,11 @@ IMPORT_TERMINATED = sql_literal(ImportStatus.TERMINATED)
 LIVE_IMPORTS = sql_list(LIVE_IMPORT_STATUSES)
 #: The undos ``u`` of the import.
 ITS_UNDOS = f"select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}"
-#: See ``statuses.can_reopen``. Besides, the file must be there, and no other import may have taken up the rows that the
-#: given-up batches have left: they would be imported twice.
+#: See ``statuses.can_reopen``. Besides, neither the import nor its file may be deleted, and no other import may have
+#: taken up the rows that the given-up batches have left: they would be imported twice.
 CAN_REOPEN = f"""
-    i.status in {sql_list(REOPENABLE_IMPORT_STATUSES)} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
+    i.status in {sql_list(REOPENABLE_IMPORT_STATUSES)} and i.kind = {KIND_IMPORT}
+    and i.deleted_at is null and i.source_removed_at is null
     and not exists (select from imports o where o.seller_id = i.seller_id and o.parent_id = i.id
         and o.retried_rows in {sql_list([RetriedRows.REMAINING, RetriedRows.WRITTEN])})
 """

@@ -216,6 +216,15 @@ def test_rows_that_another_import_has_taken_up_are_not_tried_again(
     assert "would be imported twice" in answer.text
 
 
+def test_a_given_up_batch_of_a_deleted_import_is_not_offered(
+    operator: FlaskClient, client: FlaskClient, seller: Seller
+) -> None:
+    made = make(GIVEN_UP, seller)
+    assert press(client, page(client, f"/imports/{made.public_id}/delete"), "Delete import").status_code == 303
+    keep_working()
+    assert alarms(operator) == []
+
+
 def test_any_import_is_paused_resumed_and_terminated(operator: FlaskClient, seller: Seller) -> None:
     made = make(STATES[0], seller)
     for button, status in (("Pause", "PAUSED"), ("Resume", "RUNNING")):

@@ -370,7 +370,7 @@ def reopen(key: ImportKey) -> int:
 
     The import, if it had FAILED, runs again. Nothing is requeued of an import that cannot be reopened.
     """
-    query = f"select 1 from imports i where {_THIS_IMPORT} and {CAN_REOPEN} and i.deleted_at is null for no key update"
+    query = f"select 1 from imports i where {_THIS_IMPORT} and {CAN_REOPEN} for no key update"
     if not fetch(query, key):
         return 0
     query = f"""
