@@ -212,7 +212,11 @@ def test_cancelled_it_is_a_draft_again_and_nothing_of_it_stays(seller: Seller, m
     assert (one.status, one.attempt, count("imports"), storage_files()) == ("DRAFT", 2, 0, [one.storage_key])
 
 
-def test_what_fails_again_and_again_is_given_up_with_a_sentence(seller: Seller, monkeypatch, storage_files) -> None:
+def test_what_fails_again_and_again_is_given_up_with_a_sentence(
+    seller: Seller, app: Flask, monkeypatch: pytest.MonkeyPatch, storage_files
+) -> None:
+    settings = replace(app.extensions["sluice_settings"], max_fruitless_attempts=5)
+    monkeypatch.setitem(app.extensions, "sluice_settings", settings)
     made = foreign.draft(seller, ROWS)
     conversions.convert(seller.id, made.public_id, in_background=False)
 
