@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from unittest.mock import patch
 
 import html5lib
@@ -23,6 +23,9 @@ ADDRESSES = frozenset(
 )
 #: The hash in the name of a static file.
 _HASH = re.compile(r"\.[0-9a-f]{16}(?=\.[a-z0-9]+$)")
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+#: Attributes with the ids of other elements.
+_REFERENCES = frozenset({"for", "aria-labelledby", "aria-describedby", "aria-controls"})
 #: A scheme or a host: a link to another site.
 _ELSEWHERE = re.compile(r"\s*([a-z][a-z0-9+.-]*:|[\\/]{2})", re.IGNORECASE)
 
@@ -136,7 +139,7 @@ def find_faults(soup: BeautifulSoup) -> Iterator[str]:
     labelled = {str(label["for"]) for label in soup.find_all("label") if label.get("for") and words(label)}
     level = 0
     for element in elements:
-        if re.fullmatch("h[1-6]", element.name):
+        if element.name in _HEADINGS:
             if level and int(element.name[1]) > level + 1:
                 yield f"{element} follows a heading of level {level}"
             level = int(element.name[1])
@@ -150,8 +153,8 @@ def find_faults(soup: BeautifulSoup) -> Iterator[str]:
 
 def _find_dangling(element: Tag, ids: Counter[str]) -> Iterator[str]:
     """References to missing elements."""
-    for attribute in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
-        for name in _text(element.get(attribute)).split():
+    for attribute in _REFERENCES & element.attrs.keys():
+        for name in _text(element[attribute]).split():
             if name not in ids:
                 yield f"{attribute} names {name}, which is not there"
     href = _text(element.get("href"))
@@ -185,10 +188,13 @@ def _find_foreign(element: Tag) -> Iterator[str]:
             yield f"{element.name} has an inline {name}"
         if (name in ADDRESSES or element.name == "meta") and _ELSEWHERE.match(text.rpartition("url=")[2]):
             yield f"{element.name} leads elsewhere: {text}"
-        if name in {"href", "src"} and text.startswith("/static/"):
-            file = _HASH.sub("", text)
-            if not (ROOT / "app" / file[1:]).is_file():
-                yield f"{text} is not there"
+        if name in {"href", "src"} and text.startswith("/static/") and not _is_static_file(_HASH.sub("", text)):
+            yield f"{text} is not there"
+
+
+@cache
+def _is_static_file(path: str) -> bool:
+    return (ROOT / "app" / path[1:]).is_file()
 
 
 def _find_untold(element: Tag) -> Iterator[str]:

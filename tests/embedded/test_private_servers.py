@@ -49,11 +49,17 @@ def new_postgres() -> Iterator[Path]:
         yield servers.home / "postgres"
 
 
-@pytest.fixture
-def servers(directory: Path, new_postgres: Path) -> Iterator[PrivateServers]:
-    servers = PrivateServers(directory / "home")
+def servers_at(home: Path, new_postgres: Path) -> PrivateServers:
+    """Servers that have been set up and do not run."""
+    servers = PrivateServers(home)
     servers.home.mkdir(mode=0o700)
     subprocess.run(["cp", "-a", new_postgres, servers.home], check=True)
+    return servers
+
+
+@pytest.fixture
+def servers(directory: Path, new_postgres: Path) -> Iterator[PrivateServers]:
+    servers = servers_at(directory / "home", new_postgres)
     yield servers
     servers.stop()
     assert processes(servers) == []
@@ -231,8 +237,8 @@ def test_a_home_with_a_long_path_and_odd_characters_gets_short_private_socket_di
         assert not server.sockets.exists()
 
 
-def test_workers_start_where_the_path_of_the_sockets_has_blanks(directory: Path) -> None:
-    servers = PrivateServers(directory / "slu ice = ö")
+def test_workers_start_where_the_path_of_the_sockets_has_blanks(directory: Path, new_postgres: Path) -> None:
+    servers = servers_at(directory / "slu ice = ö", new_postgres)
     servers.ensure()
     environ = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     try:
@@ -280,9 +286,8 @@ def test_a_socket_directory_that_others_can_use_is_refused_before_anything_is_as
         sockets.unlink() if kind == "link" else sockets.rmdir()
 
 
-def test_a_home_in_a_private_directory_opens_the_way_but_not_the_view(directory: Path) -> None:
+def test_a_home_in_a_private_directory_opens_the_way_but_not_the_view(directory: Path, servers: PrivateServers) -> None:
     directory.chmod(0o700)
-    servers = PrivateServers(directory / "home")
     with connect(servers) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     servers.stop()
