@@ -15,6 +15,7 @@ class Gate:
     """A lock on the table of listings, at which every worker with rows to write waits. Reading is not blocked."""
 
     def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
         self._connection = psycopg.connect(database_url)
         self._observer = psycopg.connect(database_url, autocommit=True)
 
@@ -29,9 +30,14 @@ class Gate:
     def step(self) -> None:
         """Let every worker write the chunk that it waits with, and hold all of them again."""
         self.wait_for(1)
-        self.open()
-        # Locks are granted in the order in which they are asked for: what has waited goes first, and once.
-        self.close()
+        # Locks are granted in the order in which they are asked for: what has waited goes first, and once, because the
+        # next lock is asked for before this one is released.
+        before, self._connection = self._connection, psycopg.connect(self._database_url)
+        closing = threading.Thread(target=self.close)
+        closing.start()
+        wait_until(lambda: self._waits(self._connection.info.backend_pid))
+        before.close()
+        closing.join()
 
     def wait_for(self, sessions: int) -> None:
         """Wait until this many sessions wait for a lock, at the gate or behind a session that waits there."""
@@ -56,6 +62,10 @@ class Gate:
         """Open the gate permanently."""
         self._connection.close()
         self._observer.close()
+
+    def _waits(self, process: int) -> bool:
+        query = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+        return self._observer.execute(query, [process]).fetchone() is not None
 
     def _count_waiting(self) -> int:
         counted = self._observer.execute(
