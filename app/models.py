@@ -360,6 +360,12 @@ class Conversion(_OfSeller, _Attempted, Base):
     #: When everything but the lines of its rows was deleted.
     source_removed_at: Mapped[datetime | None]
 
+    @property
+    def findings(self) -> dict[str, Any]:
+        """What the conversion has found in the file: words, cards and columns to ask about. Empty before its end."""
+        found: dict[str, Any] = (self.scan or {}).get("findings", {})
+        return found
+
 
 class SavedMapping(_OfSeller, Base):
     """A mapping that a seller has saved under a name, for files with the same columns."""

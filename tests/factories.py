@@ -99,8 +99,4 @@ def listed(seller: Seller) -> set[tuple[str, ...]]:
 
 def failures(started: Import) -> list[tuple[int, int]]:
     """Line and code of every failed row, in the order of the file."""
-    return [
-        (error.line, error.code)
-        for page in row_errors.iter_pages(ImportKey(started.seller_id, started.id))
-        for error in page
-    ]
+    return [(error.line, error.code) for page in row_errors.iter_pages(ImportKey.of(started)) for error in page]

@@ -188,7 +188,7 @@ _PATHS: dict[str, Callable[[Import], None]] = {
 
 
 def _key(started: Import) -> ImportKey:
-    return ImportKey(started.seller_id, started.id)
+    return ImportKey.of(started)
 
 
 def _claim(started: Import, number: int) -> None:

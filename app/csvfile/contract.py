@@ -53,6 +53,8 @@ CONDITION_CODES: dict[str, Condition] = {
     "PL": Condition.PLAYED,
     "PO": Condition.POOR,
 }
+#: The code of each grade.
+GRADE_CODES = {grade: code for code, grade in CONDITION_CODES.items()}
 
 
 @cache

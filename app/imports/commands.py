@@ -140,7 +140,7 @@ def _insert(created: Import, plans: Sequence[BatchPlan], origin: RetryOf | None,
 def _recognise(file: Import) -> RetryOf | None:
     """Whose failed rows are in a stored file, if any. Raises FileRejected if they were imported in another way."""
     stored = StoredFile(file.storage_key, file.header, file.file_size, file.total)
-    own = seller_file.find(ImportKey(file.seller_id, file.id)) if file.conversion_id else None
+    own = seller_file.find(ImportKey.of(file)) if file.conversion_id else None
     taking = recognise(file.seller_id, stored, own)
     db.session.rollback()
     return RetryOf(taking.parent, RetriedRows.FAILED, taking) if taking else None
@@ -249,7 +249,7 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
 
 def _upload_failed(one: Import, name: str, state: CorrectionState, *, form_key: uuid.UUID | None = None) -> Import:
     """Import the failed rows of ``one`` in this state as a file of their own."""
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     origin = RetryOf(key, RetriedRows.FAILED, Taking(key, state))
     return _upload_rows(one, name, exports.lines_in(key, state), exports.rows_in(key, state), origin, form_key=form_key)
 

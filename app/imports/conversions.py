@@ -231,7 +231,7 @@ def _just_decides(draft: Conversion, mapping: Mapping) -> bool:
     before = _decided_by(draft)
     if before is None:
         return True
-    asked = [one for each in (before, draft) for one in asked_of((each.scan or {}).get("findings", {}))]
+    asked = [one for each in (before, draft) for one in asked_of(each.findings)]
     # A finish that one card does not have is that of others.
     words = {
         ("condition" if one.kind == "scale" else one.kind, word_of(one.kind, one.word))

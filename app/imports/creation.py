@@ -81,10 +81,10 @@ def start_stored(
     )
     plans = [
         BatchPlan(batch.start_byte, batch.end_byte, batch.first_line, batch.total)
-        for batch in lookups.list_batches(ImportKey(original.seller_id, original.id))
+        for batch in lookups.list_batches(ImportKey.of(original))
     ]
     try:
-        if not retention.hold_source(ImportKey(original.seller_id, original.id)):
+        if not retention.hold_source(ImportKey.of(original)):
             raise FileNotFoundError(original.storage_key)
         started = insert_once(created, plans, origin=origin)
     except BaseException:

@@ -50,7 +50,7 @@ def find_faults(one: Import) -> Iterator[str]:
     if one.is_undo:
         yield from _verify_undo(one)
         return
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     batches = lookups.list_batches(key)
     removed = undo.count_removed(key)
     lines = listings.list_created_lines(key)
@@ -80,7 +80,7 @@ def find_faults(one: Import) -> Iterator[str]:
 
 def _verify_undo(one: Import) -> Iterator[str]:
     """Compare the counters of an undo with the listings that it has kept, and those of its batches with their ends."""
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     batches = lookups.list_batches(key)
     yield from compare("listings in all batches", sum(batch.total for batch in batches), one.total)
     if one.errors_removed_at is None:

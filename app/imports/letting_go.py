@@ -42,8 +42,8 @@ def _find_parent(taker: Import) -> ImportKey | None:
     parent = taker.parent_id and db.session.get(Import, (taker.seller_id, taker.parent_id))
     if parent and parent.is_check:
         # The import of a checked file belongs to the check.
-        return corrections.find_owner(ImportKey(taker.seller_id, taker.id))
-    return ImportKey(parent.seller_id, parent.id) if parent and parent.errors_removed_at is None else None
+        return corrections.find_owner(ImportKey.of(taker))
+    return ImportKey.of(parent) if parent and parent.errors_removed_at is None else None
 
 
 def _let_go(parent: ImportKey, let_go: Callable[[], None]) -> None:

@@ -199,7 +199,7 @@ def asked_in(conversion: Conversion) -> list[OpenQuestion]:
     if conversion.status != ConversionStatus.CONVERTED:
         return []
     lacks = {f"{to.value}-missing" for to in missing_of(conversions.mapping_of(conversion) or Mapping())}
-    return [one for one in asked_of((conversion.scan or {}).get("findings", {})) if one.slug not in lacks]
+    return [one for one in asked_of(conversion.findings) if one.slug not in lacks]
 
 
 def of_step(asked: Sequence[OpenQuestion], step: Step) -> list[OpenQuestion]:

@@ -8,12 +8,13 @@ what it returns: a cluster reports the number of those that it was given.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from psycopg import Connection, Cursor
 from sqlalchemy import CursorResult, Row
 
 from app.extensions import db
+from app.models import Import
 
 _Row = TypeVar("_Row")
 
@@ -29,6 +30,11 @@ class ImportKey(NamedTuple):
 
     seller_id: int
     import_id: int
+
+    @classmethod
+    def of(cls, one: Import) -> Self:
+        """The key of ``one``."""
+        return cls(one.seller_id, one.id)
 
 
 class BatchKey(NamedTuple):

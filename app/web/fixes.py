@@ -128,7 +128,7 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
     now = progress.get(seller_id(), public_id).fixed
     _tell(seen.fixed, now, len(edited) + sum(map(len, given)) + (pressed == _REST))
     last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed([*chain(*given)]), None)
-    place = ErrorKind(Cause.by_slug(last.cause), last.column) if last else None
+    place = ErrorKind.stored(last.cause, last.column) if last else None
     anchor = _find_place(seen.key, groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
 
@@ -228,7 +228,7 @@ def _read_kind() -> ErrorKind | None:
     cause, column = request.args.get("cause", ""), request.args.get("column", "")
     if cause not in {each.slug for each in Cause} or column not in {"", *COLUMNS}:
         return None
-    return ErrorKind(Cause.by_slug(cause), column)
+    return ErrorKind.stored(cause, column)
 
 
 def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:

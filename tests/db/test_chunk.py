@@ -33,11 +33,7 @@ _TYPES = {"item_id": pa.int32(), **{field.name: field.type for field in SCHEMA}}
 
 
 def messages(started) -> dict[int, list[str]]:
-    return {
-        error.line: error.messages
-        for page in row_errors.iter_pages(ImportKey(started.seller_id, started.id))
-        for error in page
-    }
+    return {error.line: error.messages for page in row_errors.iter_pages(ImportKey.of(started)) for error in page}
 
 
 def test_every_outcome_in_one_file(seller: Seller, run_jobs: RunJobs) -> None:

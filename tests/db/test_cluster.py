@@ -213,7 +213,7 @@ def test_retention_passes_over_the_sellers_of_a_node_that_is_away(
     deleted_of_other = start(other_seller, [row(price="y")])
     run_jobs()
     for one in (deleted, deleted_of_other):
-        assert housekeeping.delete(ImportKey(one.seller_id, one.id))
+        assert housekeeping.delete(ImportKey.of(one))
     db.session.execute(text("update imports set finished_at = finished_at - interval '2 days'"))
     db.session.commit()
 

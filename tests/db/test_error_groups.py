@@ -49,12 +49,12 @@ def mistaken(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> Import:
 
 def counted(one: Import) -> list[tuple[ErrorKind, int]]:
     db.session.rollback()
-    return [(group.kind, group.rows) for group in error_groups.list_all(ImportKey(one.seller_id, one.id))]
+    return [(group.kind, group.rows) for group in error_groups.list_all(ImportKey.of(one))]
 
 
 def recounted(one: Import) -> Counter[ErrorKind]:
     """The same from the failed rows themselves."""
-    pages = row_errors.iter_pages(ImportKey(one.seller_id, one.id))
+    pages = row_errors.iter_pages(ImportKey.of(one))
     return Counter(kind for page in pages for error in page for kind in set(error.kinds))
 
 

@@ -42,7 +42,7 @@ def failed(seller: Seller, run_jobs: RunJobs, rows: list[dict[str, str]] | bytes
 
 def open_values(one: Import) -> dict[tuple[str, str, str], int]:
     """The rows of each open value."""
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     engine.survey(key)
     found = corrections.list_values(key, corrections.list_groups(key), per_group=100)
     return {(each.kind.cause.slug, each.kind.column, each.value): each.rows for each in found}
@@ -50,7 +50,7 @@ def open_values(one: Import) -> dict[tuple[str, str, str], int]:
 
 def recount(one: Import) -> dict[tuple[str, str, str], int]:
     """The same, counted again from the rows."""
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     corrections.save(key, corrections.lock(key)._replace(is_surveyed=False))
     db.session.commit()
     return open_values(one)
@@ -104,7 +104,7 @@ def test_answers_change_the_rows_of_their_group_and_tell_the_truth(seller: Selle
     standing = engine.give(one, NewAnswer(Rule.LEAVE_OUT, "price-not-whole", "PRICE", None, {"reason": "no price"}))
     assert counts(standing) == (7, 0, 1, 0)
     assert open_values(one) == {} == recount(one)
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     assert counts(corrections.count_states(key)) == counts(corrections.get(key))
     texts = [text for page in corrections.iter_texts(key, CorrectionState.RIGHT) for text in page]
     assert texts[0] == 'CREATE,urn:test:1,,,,,,NM,199,1,,,"a ""quoted"", text",,'
@@ -114,7 +114,7 @@ def test_an_answer_is_taken_back_and_single_rows_are_edited(seller: Seller, run_
     make_items()
     body = csv_bytes([row(price="x"), row(urn="urn:test:2", price="x"), row(urn="urn:test:3", hidden="no")])
     one = failed(seller, run_jobs, body + b"CREATE,urn:test:1,short\n")
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     before = open_values(one)
     assert before[("column-count", "", "")] == 1
     engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
@@ -155,14 +155,14 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
         # Of large rows, only few are read at once.
         patched.setattr(corrections, "_SLICE_BYTES", 200)
         run_jobs()
-    standing = corrections.get(ImportKey(one.seller_id, one.id))
+    standing = corrections.get(ImportKey.of(one))
     # Of several rows that would create one listing, those that are judged together know of each other.
     assert standing.answering is None
     assert standing.correct + standing.open_corrected == 31
-    assert [answer.rows for answer in corrections.list_answers(ImportKey(one.seller_id, one.id), limit=9)] == [1, 1, 29]
+    assert [answer.rows for answer in corrections.list_answers(ImportKey.of(one), limit=9)] == [1, 1, 29]
     assert open_values(one)[("price-not-whole", "PRICE", "x")] == 1
     # Lines that are told are those of the file, wherever the rows are judged.
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     repeated = corrections.list_open(key, Wanted("listing-repeated"), after_line=0, limit=9)
     assert [fact["line"] for error in repeated for fact in error.facts or ()][:6] == [2, 2, 2, 6, 6, 6]
     assert open_values(one) == recount(one)
@@ -173,7 +173,7 @@ def test_rows_that_change_after_a_worker_has_read_ahead_are_read_again(
 ) -> None:
     make_items(12)
     one = failed(seller, run_jobs, [row(urn=f"urn:test:{n}", price="x") for n in range(1, 13)])
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     open_values(one)
     with monkeypatch.context() as patched:
         patched.setattr(engine, "_FIRST_ROWS", 1)
@@ -202,7 +202,7 @@ def test_rows_that_come_back_while_an_answer_is_applied_are_counted_anew(
     one = failed(
         seller, run_jobs, [row(urn="urn:test:2", price="x", condition=each) for each in ("MT", "NM", "EX")] * 4
     )
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     open_values(one)
     taker = commands.upload(seller.id, "again.csv", [fix_file(one, {2, 3, 13})])
     run_jobs()
@@ -231,7 +231,7 @@ def test_each_row_is_looked_up_by_its_key_in_tables_that_were_never_analyzed(sel
     make_items()
     lines = range(2, 202)
     one = failed(seller, run_jobs, [row(price="x", reference=str(line)) for line in lines])
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     assert engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"})).open_corrected == len(
         lines
     )
@@ -259,7 +259,7 @@ def fetched() -> int:
 
 def fix_file(one: Import, lines: set[int]) -> bytes:
     """The fix-it file of the open rows on these lines."""
-    rows = b"".join(fix_files.stream(ImportKey(one.seller_id, one.id), one.public_id)).decode().splitlines()
+    rows = b"".join(fix_files.stream(ImportKey.of(one), one.public_id)).decode().splitlines()
     return "\n".join([rows[0], *(line for line in rows[1:] if int(line.split(",")[15]) in lines), ""]).encode()
 
 
@@ -302,7 +302,7 @@ def assert_taken_once(key: ImportKey) -> None:
 
 def test_rows_that_another_import_has_taken_up_are_not_counted(seller: Seller, run_jobs: RunJobs) -> None:
     one, _ = in_part(seller, run_jobs)
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     assert corrections.take_lines(key, 7, {2: 2, 5: 3}) == 2
     assert corrections.take_lines(key, 8, {5: 2, 6: 3}) == 1
     assert [corrections.take(key, 9, state) for state in (CorrectionState.RIGHT, CorrectionState.OPEN)] == [1, 1]
@@ -314,7 +314,7 @@ def test_every_failed_row_is_taken_up_once_in_every_order(
     seller: Seller, run_jobs: RunJobs, order: tuple[str, ...]
 ) -> None:
     one, file = in_part(seller, run_jobs)
-    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    key, public_id = ImportKey.of(one), one.public_id
     made = {way: take_up(way, key.seller_id, public_id, file) for way in order}
     totals = {way: each if isinstance(each, str) else each.total for way, each in made.items()}
     if order.index("retry") < order.index("upload"):
@@ -337,7 +337,7 @@ def test_every_failed_row_is_taken_up_once_in_every_order(
 
 def test_what_is_taken_up_stays_as_it_is_whatever_is_answered_later(seller: Seller, run_jobs: RunJobs) -> None:
     one, file = in_part(seller, run_jobs)
-    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    key, public_id = ImportKey.of(one), one.public_id
     open_values(one)
     assert isinstance(take_up("upload", key.seller_id, public_id, file), Import)
     assert counts(engine.give(one, TO_90)) == (3, 0, 1, 2)
@@ -367,7 +367,7 @@ def test_of_those_that_correct_and_take_up_rows_at_the_same_time_none_takes_one_
     app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, file = in_part(seller, run_jobs)
-    key, seller_id, public_id = ImportKey(one.seller_id, one.id), seller.id, one.public_id
+    key, seller_id, public_id = ImportKey.of(one), seller.id, one.public_id
     open_values(one)
     together = threading.Barrier(4, timeout=20)
     insert = creation._find_or_insert
@@ -411,7 +411,7 @@ def test_a_file_of_failed_rows_is_uploaded_again_once_its_import_is_undone(
     seller: Seller, run_jobs: RunJobs, is_checked: bool
 ) -> None:
     one, file = in_part(seller, run_jobs)
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     kind = ImportKind.of_switch(check=is_checked)
     made = commands.upload(key.seller_id, "fixed.csv", [file], kind=kind)
     run_jobs()
@@ -433,7 +433,7 @@ def test_corrected_rows_are_recognised_by_their_bytes_once_their_import_is_undon
     seller: Seller, run_jobs: RunJobs
 ) -> None:
     one, _ = in_part(seller, run_jobs)
-    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    key, public_id = ImportKey.of(one), one.public_id
     fixes = commands.import_corrected(key.seller_id, public_id)
     run_jobs()
     undo.start(key.seller_id, fixes.public_id)
@@ -454,7 +454,7 @@ def test_rows_that_come_back_by_an_undo_and_others_are_taken_up_at_the_same_time
     app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, file = in_part(seller, run_jobs)
-    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    key, public_id = ImportKey.of(one), one.public_id
     fixes = commands.import_corrected(key.seller_id, public_id)
     run_jobs()
     undone = undo.start(key.seller_id, fixes.public_id)
@@ -497,7 +497,7 @@ def test_rows_are_recognised_by_their_bytes_and_a_new_file_is_not(seller: Seller
     other = commands.upload(seller.id, "other.csv", [csv_bytes([row(urn="urn:test:3", price="7")])])
     again = commands.upload(seller.id, "again.csv", [csv_bytes([*rows[3:], rows[1]])])
     assert (other.parent_id, again.parent_id, again.taken_up_as) == (None, one.id, "UPLOAD")
-    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    key, public_id = ImportKey.of(one), one.public_id
     assert corrections.find_parent_lines(key, again.id, [2, 3]) == {2: 5, 3: 3}
     run_jobs()
     assert_taken_once(key)

@@ -19,7 +19,7 @@ from tests.factories import look, make_items, row, start
 
 
 def key_of(started: Import) -> ImportKey:
-    return ImportKey(started.seller_id, started.id)
+    return ImportKey.of(started)
 
 
 def start_many(seller: Seller, count: int, monkeypatch: pytest.MonkeyPatch) -> Import:

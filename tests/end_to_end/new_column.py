@@ -147,7 +147,7 @@ def locations(seller: Seller) -> list[str]:
 
 def key_of(one: Import) -> ImportKey:
     """The key of an import."""
-    return ImportKey(one.seller_id, one.id)
+    return ImportKey.of(one)
 
 
 def rows_of(pieces: Iterable[bytes]) -> list[dict[str, str]]:

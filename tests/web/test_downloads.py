@@ -79,7 +79,7 @@ def told(one: Import) -> list[tuple[int, str, list[str]]]:
     """Code, text and messages of every failed row."""
     return [
         (error.code, error.row, error.messages)
-        for errors in row_errors.iter_pages(ImportKey(one.seller_id, one.id))
+        for errors in row_errors.iter_pages(ImportKey.of(one))
         for error in errors
     ]
 

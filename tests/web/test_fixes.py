@@ -239,7 +239,7 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     assert fields_of(form) | {"csrf_token": typed["csrf_token"]} == typed
     assert presses.state()["open"] == 2
     # Nor is anything lost of single rows that have to wait until the values are counted.
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     corrections.save(key, corrections.lock(key)._replace(answering=0))
     db.session.commit()
     typed = {"csrf_token": typed["csrf_token"], "cell-2-PRICE": "100", "leave-out": "3", "reason": "cut off"}
@@ -325,7 +325,7 @@ def test_every_answer_can_be_taken_back_however_many_were_given_since(
     make_items()
     one = start(seller, [row(price="x", reference=str(n)) for n in range(12)], file_name="stock.csv")
     run_jobs()
-    engine.survey(ImportKey(one.seller_id, one.id))
+    engine.survey(ImportKey.of(one))
     for line in range(2, 14):
         engine.leave_out(one, [line], f"reason {line}")
     presses = Presses(client, one)
@@ -345,7 +345,7 @@ def test_an_answer_whose_rows_later_ones_changed_says_so_and_goes_with_them(
     make_items()
     one = start(seller, [row(condition="Near Mnt", price="x"), row(condition="Near Mnt")], file_name="stock.csv")
     run_jobs()
-    engine.survey(ImportKey(one.seller_id, one.id))
+    engine.survey(ImportKey.of(one))
     presses = Presses(client, one)
     engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"}))
     # That is no other problem.
@@ -383,7 +383,7 @@ def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one
         seller, [row(price="x", reference=f"A-{n}") for n in range(3)] + [row(mode="DELETE")], file_name="s.csv"
     )
     run_jobs()
-    engine.survey(ImportKey(one.seller_id, one.id))
+    engine.survey(ImportKey.of(one))
     engine.give(one, NewAnswer(Rule.LEAVE_REST, cells={"since": "1"}))
     presses = Presses(client, one)
 
@@ -405,7 +405,7 @@ def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one
     assert "lines 2, 4 and 5" in words(soup.select_one("#answers-heading ~ .fix-answers"))
     presses.press("Take back these 2 rows", soup)
     assert presses.state() == {"correct": 0, "open": 3, "left-out": 1, "taken": 0}
-    assert [group.rows for group in corrections.list_groups(ImportKey(one.seller_id, one.id))] == [3]
+    assert [group.rows for group in corrections.list_groups(ImportKey.of(one))] == [3]
 
 
 def test_copies_are_added_to_a_listing_that_stays_as_it_is_otherwise(

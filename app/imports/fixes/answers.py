@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record, why_not_one_record
 from app.csvfile.columns import Column, Layout
 from app.csvfile.mend import mend
@@ -77,7 +76,7 @@ class Changed(NamedTuple):
 
 def apply(answer: Answer, rows: Slice, layout: Layout) -> Changed:
     """What an answer makes of the rows of a slice that it is for; the others, and those it cannot help, stay."""
-    kind = ErrorKind(Cause.by_slug(answer.cause), answer.column)
+    kind = ErrorKind.stored(answer.cause, answer.column)
     is_meant = rows.has(kind) if answer.cause else np.ones(len(rows.lines), np.bool_)
     if answer.value is not None:
         is_meant &= pc.equal(rows.values(kind), answer.value).to_numpy(zero_copy_only=False)
@@ -95,7 +94,7 @@ def _set(answer: Answer, rows: Slice, layout: Layout) -> Changed:
 
 
 def _suggested(answer: Answer, rows: Slice, layout: Layout) -> Changed:
-    kind = ErrorKind(Cause.by_slug(answer.cause), answer.column)
+    kind = ErrorKind.stored(answer.cause, answer.column)
     rows = rows.assigned()
     encoded = pc.dictionary_encode(rows.values(kind))
     pounds = {"pounds": True, "pence": False}.get(answer.cells.get(UNIT, ""))

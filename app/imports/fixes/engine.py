@@ -193,7 +193,7 @@ def take_back(one: Import, number: int = 0, *, lines: Collection[int] = ()) -> S
 
     The same for single rows by their ``lines``. Raises Busy.
     """
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     standing = corrections.lock(key)
     if standing.answering is not None:
         db.session.rollback()
@@ -244,7 +244,7 @@ def _lock(one: Import) -> tuple[ImportKey, Standing]:
         raise TransitionRefused("This is a check only. Correct its file, or import it and correct what fails.")
     if one.errors_removed_at is not None:
         raise TransitionRefused("The failed rows of this import have been deleted.")
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     if corrections.has_old_retry(key):
         raise TransitionRefused("All failed rows of this import have been retried already.")
     standing = corrections.lock(key)
@@ -258,14 +258,14 @@ def _record(one: Import, standing: Standing, answer: NewAnswer) -> Standing:
     """Record an answer, and return the numbers with it."""
     number, actor = standing.answers + 1, audit.current_actor()
     fields = {**answer._asdict(), "cells": dict(answer.cells), "actor": actor.name, "actor_id": actor.seller_id}
-    corrections.add_answer(ImportKey(one.seller_id, one.id), number, **fields)
+    corrections.add_answer(ImportKey.of(one), number, **fields)
     audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=_say_what(answer))
     return standing._replace(answers=number, version=standing.version + 1)
 
 
 def _apply_at_once(one: Import, standing: Standing, answer: NewAnswer, changed: Changed) -> Standing:
     """Record an answer, and write what it makes of these rows. Commits."""
-    key = ImportKey(one.seller_id, one.id)
+    key = ImportKey.of(one)
     standing = _record(one, standing, answer)
     standing = _Work(key, one.header, LookedUpItems()).write(standing, answer.rule, changed, standing.answers)
     corrections.save(key, standing)
@@ -384,7 +384,7 @@ def _find_bounds(key: ImportKey, answer: GivenAnswer) -> Wanted:
     wanted = Wanted(answer.cause, answer.column, given_before=answer.number)
     if answer.value is None:
         return wanted
-    found = corrections.find_value(key, ErrorKind(Cause.by_slug(answer.cause), answer.column), answer.value)
+    found = corrections.find_value(key, ErrorKind.stored(answer.cause, answer.column), answer.value)
     return wanted._replace(first_line=found.first_line, last_line=found.last_line) if found else wanted
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
-from app.csvfile.contract import CONDITION_CODES, Condition, Mode, NamedBy, in_pounds
+from app.csvfile.contract import GRADE_CODES, Condition, Mode, NamedBy, in_pounds
 from app.csvfile.lines import LineReader
 from app.csvfile.rows import each_row
 from app.imports.errors import TransitionRefused
@@ -24,8 +24,6 @@ from app.queries.imports.corrections import Wanted
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import search
 from app.queries.listings.search import FoundListing
-
-_CODES = {grade: code for code, grade in CONDITION_CODES.items()}
 
 #: Rows that are added to listings by one answer, and that may wait to be imported meanwhile.
 MOST_ADDED, _MOST_WAITING = 1_000, 20_000
@@ -72,7 +70,7 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     for error, key, values, listing in meant:
         urn, condition, variants = key
         offer = _say_offer(values[Column.QUANTITY], values[Column.PRICE])
-        card = ", ".join(filter(None, (tell_item(described[urn][0]), _CODES[condition], variants, offer)))
+        card = ", ".join(filter(None, (tell_item(described[urn][0]), GRADE_CODES[condition], variants, offer)))
         there = (
             f"You have {_say_offer(_quantity(listing), listing.values[FIELDS[Column.PRICE].name])}" if listing else ""
         )

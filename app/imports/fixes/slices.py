@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.csvfile.causes import Cause, Problem
+from app.csvfile.causes import Problem
 from app.csvfile.columns import Layout
 from app.csvfile.lines import BLOCK_BYTES
 from app.csvfile.reader import Block, read_blocks
@@ -109,9 +109,7 @@ def of_lines(key: ImportKey, lines: Collection[int], layout: Layout) -> Slice:
 def _parse_reasons(joined: str) -> tuple[ErrorKind, ...]:
     """The problems of a row from ``corrections.SLICE``."""
     causes, columns = (part.split(" ") for part in joined.split("/"))
-    return tuple(
-        dict.fromkeys(ErrorKind(Cause.by_slug(cause), column) for cause, column in zip(causes, columns, strict=True))
-    )
+    return tuple(dict.fromkeys(ErrorKind.stored(cause, column) for cause, column in zip(causes, columns, strict=True)))
 
 
 def from_table(rows: pa.Table, layout: Layout) -> Slice:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from app.csvfile.contract import GRADE_CODES
 from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import Field, How, Kind, Mapping
@@ -81,7 +82,7 @@ def _of_traits(kind: Kind, word: str, count: int, traits: Traits) -> Word:
     if why := traits.left_out or asked:
         return Word(kind, word, count, "", why.sentence)
     # One that stands for all rows is no part of other words.
-    condition = words.CODES[traits.condition] if traits.condition and kind is Kind.CONDITION else ""
+    condition = GRADE_CODES[traits.condition] if traits.condition and kind is Kind.CONDITION else ""
     return Word(kind, word, count, ", ".join(filter(None, (condition, *sorted(traits.finishes), traits.language))))
 
 

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from app.csvfile.contract import CONDITION_CODES, Condition
+from app.csvfile.contract import CONDITION_CODES, GRADE_CODES, Condition
 from app.imports.foreign.mapping import Kind, normal, plain
 
 _DATA = Path(__file__).parent / "data"
@@ -19,8 +19,6 @@ FIRST_EDITION, UNLIMITED, SIGNED = "first-edition", "unlimited", "signed"
 _IGNORED = "ignored"
 #: Minimum length of a language's name in a title.
 _LANGUAGE = 5
-#: The code of each grade.
-CODES = {grade: code for code, grade in CONDITION_CODES.items()}
 #: How alike a word must be to one that it may be a misspelling of, which has at least so many letters.
 _ALIKE, _SPELLED = 0.8, 4
 _DIGIT = re.compile(r"\d")
@@ -140,7 +138,10 @@ def scale(key: str) -> Scale:
 def explain(word: str, grade: Condition, key: str) -> str:
     """Why a word is this grade on the scale with this key; empty if it is called so by us, too, or is not alone."""
     known, own = scale(key), {normal(one.name): one for one in Condition}
-    if known.grades.get(normal(word)) is not grade or normal(word) in (normal(grade.name), normal(CODES[grade])):
+    if known.grades.get(normal(word)) is not grade or normal(word) in (
+        normal(grade.name),
+        normal(GRADE_CODES[grade]),
+    ):
         return ""
     order = sorted({*known.grades.values()})
     place = f"Grade {order.index(grade) + 1} of {len(order)} at {known.name}, best first."
@@ -256,7 +257,7 @@ def alike(kind: Kind, word: str, scale_key: str = "") -> list[str]:
     if kind is Kind.CONDITION:
         # What all tools mean alike that have the word, too.
         grades = {**common_scale().grades, **scale(scale_key).grades}
-        known = {one: CODES[grade] for one, grade in grades.items()}
+        known = {one: GRADE_CODES[grade] for one, grade in grades.items()}
         # The finish and language beside it are known.
         texts.append(parse_printing(word, scale_key).unknown)
     elif kind is Kind.LANGUAGE:

@@ -348,7 +348,7 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
     if found.decided_as:
         counters["undecided"] = 0
     return ImportProgress(
-        key=ImportKey(one.seller_id, one.id),
+        key=ImportKey.of(one),
         public_id=one.public_id,
         file_name=one.file_name,
         file_size=one.file_size,

@@ -17,7 +17,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from app.csvfile.causes import Cause
 from app.extensions import db
 from app.models import Answer, Fixing, Import
 from app.queries import ImportKey, binary, commit_together, execute, fetch, fetch_as, fetch_one, fetch_value, older_than
@@ -545,8 +544,7 @@ def list_groups(key: ImportKey) -> list[Group]:
         where {_THIS} group by cause, "column" order by sum(rows) desc, min(first_line), cause, "column"
     """
     return [
-        Group(ErrorKind(Cause.by_slug(row.cause), row.in_column), row.rows, row.distinct_values)
-        for row in fetch(query, key)
+        Group(ErrorKind.stored(row.cause, row.in_column), row.rows, row.distinct_values) for row in fetch(query, key)
     ]
 
 
@@ -565,7 +563,7 @@ def list_values(key: ImportKey, groups: Collection[Group], *, per_group: int) ->
     causes, columns = [group.kind.cause.slug for group in groups], [str(group.kind.column) for group in groups]
     rows = fetch(query, key, causes=causes, columns=columns, limit=per_group)
     return [
-        Value(ErrorKind(Cause.by_slug(row.cause), row.in_column), row.value, row.rows, row.first_line, row.last_line)
+        Value(ErrorKind.stored(row.cause, row.in_column), row.value, row.rows, row.first_line, row.last_line)
         for row in rows
     ]
 

@@ -7,7 +7,7 @@ waits for another; an import's counts are the sums over its batches.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from app.csvfile.causes import Cause, Problem
 from app.csvfile.columns import NAME_COLUMNS, Column
@@ -23,6 +23,11 @@ class ErrorKind(NamedTuple):
     cause: Cause
     #: Empty: the row as a whole.
     column: str
+
+    @classmethod
+    def stored(cls, slug: str, column: str) -> Self:
+        """The key as the database has it, by the slug of its cause."""
+        return cls(Cause.by_slug(slug), column)
 
     @property
     def columns(self) -> Sequence[str]:
@@ -79,7 +84,7 @@ def list_all(key: ImportKey) -> list[Group]:
         group by cause, "column" order by sum(rows) desc, min(first_line), cause, "column"
     """
     found = fetch(query, key)
-    return [Group(ErrorKind(Cause.by_slug(row.cause), row.column), row.rows) for row in found]
+    return [Group(ErrorKind.stored(row.cause, row.column), row.rows) for row in found]
 
 
 class Sampled(NamedTuple):
@@ -127,7 +132,7 @@ def sample(key: ImportKey, kinds: Mapping[ErrorKind, int]) -> dict[ErrorKind, li
         where e.lines is not null
     """
     rows = fetch(query, key, **_kinds(kinds), limits=[*kinds.values()])
-    return {ErrorKind(Cause.by_slug(row.cause), row.column): [*map(Sampled, row.lines, row.texts)] for row in rows}
+    return {ErrorKind.stored(row.cause, row.column): [*map(Sampled, row.lines, row.texts)] for row in rows}
 
 
 def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, list[str]]:
@@ -142,7 +147,7 @@ def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, 
         group by k.cause, k."column"
     """
     rows = fetch(query, key, **_kinds(kinds))
-    return {ErrorKind(Cause.by_slug(row.cause), row.column): row.texts for row in rows}
+    return {ErrorKind.stored(row.cause, row.column): row.texts for row in rows}
 
 
 def list_by_batch(key: ImportKey) -> dict[int, dict[ErrorKind, int]]:
@@ -153,5 +158,5 @@ def list_by_batch(key: ImportKey) -> dict[int, dict[ErrorKind, int]]:
     """
     found: defaultdict[int, dict[ErrorKind, int]] = defaultdict(dict)
     for row in fetch(query, key):
-        found[row.number][ErrorKind(Cause.by_slug(row.cause), row.column)] = row.rows
+        found[row.number][ErrorKind.stored(row.cause, row.column)] = row.rows
     return dict(found)

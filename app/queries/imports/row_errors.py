@@ -92,9 +92,7 @@ class RecordedError(NamedTuple):
     @property
     def kinds(self) -> list[ErrorKind]:
         """The group of each message."""
-        return [
-            ErrorKind(Cause.by_slug(cause), column) for cause, column in zip(self.causes, self.columns, strict=True)
-        ]
+        return [ErrorKind.stored(cause, column) for cause, column in zip(self.causes, self.columns, strict=True)]
 
 
 def recorded_error(row: Any) -> RecordedError:

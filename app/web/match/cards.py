@@ -21,7 +21,7 @@ def context(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     page, pages = paged(asked, args)
     finder = Sets(mapping_of(one))
     page = [each._replace(candidates=_add_alike(each, finder)) for each in page]
-    found = (one.scan or {}).get("findings", {})
+    found = one.findings
     return {"asked": page, "pages_at": pages, "count": len(asked), "kinds": found.get("kinds", 0)}
 
 

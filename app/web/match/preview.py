@@ -64,7 +64,7 @@ def context(one: Conversion) -> dict[str, Any]:
     asked = match_flow.asked_in(one)
     mapping = mapping_of(one)
     is_done = one.status == ConversionStatus.CONVERTED
-    findings = (one.scan or {}).get("findings", {}) if is_done else {}
+    findings = one.findings if is_done else {}
     used = conversions.find_import(one) if one.used_at else None
     used_by = progress.get(one.seller_id, used.public_id) if used else None
     bound = Bound(mapping, mapping.columns)

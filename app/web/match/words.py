@@ -101,7 +101,7 @@ def condition_name(code: str) -> str:
 
 
 def _hints(one: Conversion, page: Sequence[OpenQuestion], mapping: Mapping, sets: Sets) -> list[Hint]:
-    of_sets = (one.scan or {}).get("findings", {}).get("cards", {})
+    of_sets = one.findings.get("cards", {})
     counted = {question.word: of_sets.get(question.word, {}) for question in page if question.kind == Kind.SET}
     # Each card is a search in the catalog.
     most = max(1, _LOOKED_UP // max(len(counted), 1))
