@@ -278,7 +278,7 @@ def test_a_token_is_made_listed_and_revoked(app: Flask, seller: Seller) -> None:
     made = flask(app, "tokens", "create", "--seller", seller.email, "--name", "Nightly", "--expires", "30")
     assert made.exit_code == 0
     secret = made.stdout.strip()
-    assert tokens.find_bearer(secret) == (seller.id, 1, "Nightly", True)
+    assert tokens.find_bearer(secret) == (seller.id, 1, "Nightly", True, None)
     assert "“Nightly”" in made.stderr
     listed = flask(app, "tokens", "list", "--seller", seller.email).stdout
     public_id, ending, scope, *_, name = listed.strip().split("\t")
