@@ -38,7 +38,10 @@ def ask(public_id: uuid.UUID) -> ResponseReturnValue:
         one=one,
         name=request.args.get("name") or one.file_name,
         count=count,
-        earlier=[(each, summary.describe(each)) for each in earlier],
+        earlier=[
+            (each, summary.describe(each, related=related))
+            for each, related in zip(earlier, progress.list_related(earlier), strict=True)
+        ],
         # Each button has its own key, so that it creates one import however often it is pressed.
         form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
     )

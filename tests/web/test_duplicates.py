@@ -15,6 +15,8 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.imports import commands, creation
 from app.imports.errors import ImportedBefore
+from app.imports.fixes import engine
+from app.imports.fixes.answers import NewAnswer, Rule
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.queries.imports import lookups
@@ -183,6 +185,22 @@ def test_bytes_that_were_imported_are_asked_about_under_any_name(
     assert words(earlier.select_one("a")) == "stock.csv"
     assert "All 2 rows are imported." in words(earlier)
     assert question.find("a", string="Show the earlier import")["href"] == f"/imports/{first.public_id}"
+
+
+def test_rows_that_were_imported_after_they_were_fixed_count_as_imported(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items()
+    data = csv_bytes([row(), row(urn="urn:test:2", price="2.50")])
+    first = led_to(send(client, data))
+    run_jobs()
+    engine.survey(ImportKey.of(first))
+    engine.give(first, NewAnswer(Rule.SET, "price-in-pounds", "PRICE", "2.50", {"PRICE": "250"}))
+    commands.import_corrected(seller.id, first.public_id)
+    run_jobs()
+    told = words(asked(client, send(client, data)).select_one(".earlier li"))
+    assert "All 2 rows are imported: 1 at once, 1 after you fixed it." in told
+    assert told.count("imported later") == told.count("failed row is dealt with") == 1
 
 
 def test_imported_again_it_is_a_new_import_of_the_stored_file(
