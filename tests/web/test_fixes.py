@@ -375,6 +375,17 @@ def test_an_answer_whose_rows_later_ones_changed_says_so_and_goes_with_them(
     assert told(presses.look()) == []
 
 
+def test_an_answer_tells_values_as_they_stood_in_the_file(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
+    make_items()
+    body = b'CREATE,urn:test:1,,,,,,NM,1,1,,,"broken"quote,"say ""so""", a \n'
+    one = start(seller, with_header(body), file_name="stock.csv")
+    run_jobs()
+    engine.survey(ImportKey.of(one))
+    engine.give_cells(one, {2: {"COMMENT": "whole", "NOTES": "so", "REFERENCE": "b"}})
+    told = words(Presses(client, one).look().select_one(".fix-answers li"))
+    assert 'COMMENT "broken"quote → whole, NOTES say "so" → so, REFERENCE a → b' in told
+
+
 def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one_or_together(
     client: FlaskClient, seller: Seller, run_jobs: Run
 ) -> None:

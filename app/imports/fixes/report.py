@@ -10,13 +10,13 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Code
-from app.csvfile.cells import split_records
+from app.csvfile.cells import split_record, split_records
 from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
 from app.csvfile.mend import mend
 from app.csvfile.reader import CONTROL
-from app.csvfile.records import find_cells
+from app.csvfile.records import Cell, find_cells
 from app.csvfile.visible import visible
 from app.imports.fixes import listed
 from app.imports.fixes.answers import REASON, UNIT, NewAnswer, Rule
@@ -313,14 +313,21 @@ def _tell_values(key: ImportKey, answers: Sequence[tuple[GivenAnswer, list[int]]
 
 def _tell_changed(before: str, after: str, layout: Layout, column: str) -> str:
     """The cells that are different in a row, or the one of a ``column``; empty if its values cannot be told apart."""
-    old, new = split_records([before, after])
+    old, new = find_cells(before), split_record(after)
     if len(old) != len(new):
         return ""
     return ", ".join(
-        f"{'' if column else f'{name} '}{visible(was.strip()) or '(empty)'} → {visible(now) or '(empty)'}"
+        f"{'' if column else f'{name} '}{visible(_as_written(was, before)) or '(empty)'} → {visible(now) or '(empty)'}"
         for name, was, now in zip(layout.columns, old, new, strict=False)
-        if was != now and column in {"", name}
+        if was.value != now and column in {"", name}
     )
+
+
+def _as_written(cell: Cell, text: str) -> str:
+    """The value of a cell of the row ``text``; with its quotation marks where they do not match up."""
+    written, quoted = text[cell.start : cell.end].strip(), cell.value.replace('"', '""')
+    is_right = written in {cell.value.strip(), f'"{quoted}"', f'"{quoted.strip()}"'}
+    return cell.value.strip() if is_right else written
 
 
 def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], int | None]:
