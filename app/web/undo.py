@@ -10,7 +10,7 @@ from app.csvfile.columns import FIELDS, Column, as_cell
 from app.csvfile.contract import Condition
 from app.imports import undo
 from app.imports.errors import TransitionRefused
-from app.imports.reports import kept_listings, progress
+from app.imports.reports import kept_listings, later_imports, progress
 from app.imports.reports.check_preview import CellChange, ChangeShown
 from app.queries import begin_repeatable_read
 from app.queries.imports import undo_listings
@@ -36,12 +36,14 @@ def preview(public_id: uuid.UUID) -> ResponseReturnValue:
     except TransitionRefused as refused:
         flash(str(refused), "info")
         return redirect(url_for("details.show", public_id=public_id), 303)
+    related = progress.get_related(one)
     return render_template(
         "undo/preview.html",
         one=one,
         foreseen=foreseen,
+        undo_first=later_imports.list_undo_first(one, related, kept=foreseen.kept),
         # Where rows are that the seller has no file of.
-        parent=progress.get_related(one).parent if one.taken_up_as in {TakenUpAs.FIX, TakenUpAs.RETRY} else None,
+        parent=related.parent if one.taken_up_as in {TakenUpAs.FIX, TakenUpAs.RETRY} else None,
         removed=_show(undo_listings.list_removed(one.key, limit=_EXAMPLES)) if foreseen.removed else [],
         put_back=_show(undo_listings.list_put_back(one.key, limit=_EXAMPLES)) if foreseen.put_back else [],
         kept=kept_listings.list_foreseen(one.key, limit=_EXAMPLES) if foreseen.kept else [],

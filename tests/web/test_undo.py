@@ -248,6 +248,38 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     ]
 
 
+def test_the_preview_names_the_later_imports_to_undo_first(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    first = start(seller, [row(), row(urn="urn:test:2", price="x"), row(mode="UPDATE", price="x")])
+    run_jobs()
+    engine.give(first, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
+    fixes = commands.import_corrected(seller.id, first.public_id)
+    run_jobs()
+    start(seller, [row(urn="urn:test:3")])
+    other = start(seller, [row(mode="UPDATE", urn="urn:test:2", price=7)], file_name="later.csv")
+    run_jobs()
+
+    def undo_first(one: Import) -> list[tuple[str, str]]:
+        shown = page(client, f"/imports/{one.public_id}/undo").select("[data-undo-first] li")
+        return [(words_but_times(each), str(each.a and each.a["href"])) for each in shown]
+
+    of_fixes = f"/imports/{fixes.public_id}/undo"
+    of_other = f"/imports/{other.public_id}/undo"
+    assert undo_first(first) == [
+        ("Undo fixes of stock.csv, : changed 1 of these listings, imported 2 rows of this file", of_fixes)
+    ]
+    assert undo_first(fixes) == [("Undo later.csv, : changed 1 of these listings", of_other)]
+    for one in (other, fixes):
+        undo.start(seller.id, one.public_id)
+        run_jobs()
+        assert undo_first(fixes if one is other else first) == []
+    undo.start(seller.id, first.public_id)
+    run_jobs()
+    assert {one[0] for one in listed(seller)} == {"urn:test:3"}
+
+
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
     make_items()
     data = csv_bytes([row()])

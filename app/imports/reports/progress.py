@@ -1,7 +1,7 @@
 """View model of an import, its batches and its related imports, shared by all pages."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -305,6 +305,11 @@ def list_page(
     ``before`` is the ``key.import_id`` of the last one on the previous page.
     """
     return [*map(_describe, lookups.list_with_counters(seller_id, limit=limit, before=before, wanted=wanted))]
+
+
+def list_by_id(seller_id: int, ids: Collection[int]) -> list[ImportProgress]:
+    """The seller's imports with these ids, oldest first."""
+    return [*map(_describe, lookups.list_relatives(seller_id, (), ids))] if ids else []
 
 
 def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgress]]:

@@ -105,6 +105,36 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
     return _name(query, parent, limit=limit)
 
 
+def count_changed(parent: ImportKey) -> dict[int, int]:
+    """By the import that was the last to change them, how many listings undoing the import ``parent`` would keep.
+
+    Without those that have been changed by hand since, which no undo makes as the import left them. Nothing once an
+    undo of it has been begun, as for ``list_to_keep``.
+    """
+    if list_undos(parent):
+        return {}
+    query = f"""
+        select changer, sum(listings)::int as listings from (
+            select l.updated_import_id as changer, count(*) as listings from listings l
+            where l.seller_id = %(seller_id)s and l.created_import_id = %(import_id)s
+                and l.updated_import_id <> %(import_id)s and l.edits is not distinct from l.edits_before
+            group by 1
+            union all
+            select l.updated_import_id, count(*)
+            from (
+                select distinct {each("e", KEY)} from {entries()}
+                where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s
+            ) k
+            join listings l on {HAS_KEY}
+            where l.created_import_id <> %(import_id)s and l.updated_import_id <> %(import_id)s
+                and l.edits is not distinct from l.edits_before
+            group by 1
+        ) l
+        group by 1
+    """
+    return {row.changer: row.listings for row in fetch(query, parent)}
+
+
 def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) -> list[Kept]:
     """The listings that an undo has kept, in the order of their keys, from behind ``after``."""
     query = f"""
