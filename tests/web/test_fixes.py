@@ -455,6 +455,37 @@ def test_copies_are_added_to_a_listing_that_stays_as_it_is_otherwise(
     assert (listing.quantity, listing.price, listing.comment, listing.reference) == (10, 100, "Boxed", "A-1")
 
 
+def test_what_adding_comes_to_counts_the_rows_that_are_not_shown(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items(10)
+    start(seller, [row(urn=f"urn:test:{at}", quantity="10") for at in range(1, 9)], file_name="first.csv")
+    run_jobs()
+    rows = [row(urn=f"urn:test:{at}", quantity="10") for at in (*range(1, 9), 1)]
+    one = start(seller, [*rows, row(quantity="7", price="x")], file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    meant = [words(each) for each in soup.select(f"{group('listing-exists')} .fix-meant li")]
+    assert len(meant) == 7
+    assert meant[0].endswith(
+        "You have 10 for £1.00. Adding this and line 10 makes 30; price and texts stay as they are."
+        " Line 10 is the same listing: as an UPDATE, that line wins."
+    )
+    presses.press("Add to what you have", soup)
+    # So do those that were added before, and wait to be imported.
+    soup = presses.look()
+    presses.press("Apply what I typed", soup, **{field_names(soup, "price-not-whole", "PRICE", "x"): "5"})
+    soup = presses.look()
+    assert "Adding makes 37" in words(soup.select_one(f"{group('listing-exists')} .fix-meant li"))
+    presses.press("Add to what you have", soup)
+    presses.press("Import 10 corrected rows")
+    run_jobs()
+    quantities = db.session.scalars(select(Listing.quantity).where(Listing.seller_id == one.seller_id))
+    assert sorted(quantities) == [20] * 7 + [37]
+
+
 def test_pages_name_characters_of_failed_rows_that_html_cannot_have(
     client: FlaskClient, seller: Seller, run_jobs: Run
 ) -> None:

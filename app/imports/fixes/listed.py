@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from app.csvfile.causes import Cause
 from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
 from app.csvfile.contract import GRADE_CODES, Condition, Mode, NamedBy, in_pounds
 from app.csvfile.lines import LineReader
@@ -27,6 +28,8 @@ from app.queries.listings.search import FoundListing
 
 #: Rows that are added to listings by one answer, and that may wait to be imported meanwhile.
 MOST_ADDED, _MOST_WAITING = 1_000, 20_000
+#: Why rows fail that can be added to a listing that is there.
+_ADDED = frozenset({Cause.LISTING_EXISTS, Cause.LISTING_REPEATED})
 
 
 class Meant(NamedTuple):
@@ -38,14 +41,17 @@ class Meant(NamedTuple):
     card: str
     #: What is there already, in words; empty if nothing is.
     listing: str
-    #: How many there are with those of all told rows for it; 0 without a listing.
+    #: How many there are if all rows are added that failed like this one; 0 where they cannot be added.
     together: int
     #: The line of the same file that it comes from.
     writer: int | None
-    #: The last of the told lines that are for the same listing, whose values an UPDATE of them all would leave.
+    #: The last line of those that are for the same listing and failed likewise. Its values stay if all are an UPDATE.
     last: int
-    #: The other told lines for the same listing.
+    #: The other ones of them.
     others: list[int]
+
+
+_ListingKey = tuple[str, Condition, str]
 
 
 class _Of(NamedTuple):
@@ -53,33 +59,61 @@ class _Of(NamedTuple):
 
     error: RecordedError
     #: The URN, the condition and the variants.
-    key: tuple[str, Condition, str]
+    key: _ListingKey
     values: Mapping[Column, Any]
     listing: FoundListing | None
 
+    @property
+    def cause(self) -> Cause:
+        """Why it failed."""
+        return self.error.kinds[0].cause
 
-def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
-    """What these failed rows of an import mean; those are left out that do not say clearly which item they are."""
+
+class _Sums(NamedTuple):
+    """What one answer adds to listings that are there already."""
+
+    #: The rows that failed with one cause and are open, at most MOST_ADDED, and whether these are all.
+    open: list[_Of]
+    is_all: bool
+    #: The rows that were added before, and wait to be imported, for the same listings.
+    waiting: list[_Of]
+    #: How many there are then of each listing.
+    quantities: dict[_ListingKey, int]
+
+
+_NO_SUMS = _Sums([], True, [], {})
+
+
+def tell(one: ImportProgress, errors: Sequence[RecordedError], *, adds: bool = True) -> list[Meant]:
+    """What these failed rows of an import mean; those are left out that do not say clearly which item they are.
+
+    ``adds``: they are open, and it is told what adding them would come to.
+    """
     meant = _find(one.key.seller_id, one.header, errors) if errors else []
     described = items_by_set.describe(NamedBy.URN, {each.key[0] for each in meant})
-    of_key: defaultdict[tuple[str, Condition, str], list[int]] = defaultdict(list)
-    for each in meant:
-        of_key[each.key].append(each.error.line)
-    copies = _count_copies(meant)
+    sums = {
+        cause: _add_up(one.key, one.header, cause.slug) or _NO_SUMS
+        for cause in _ADDED & {each.cause for each in meant if each.listing and adds}
+    }
+    of_key: defaultdict[tuple[Cause, _ListingKey], set[int]] = defaultdict(set)
+    for each in [*meant, *(row for of_cause in sums.values() for row in of_cause.open)]:
+        of_key[each.cause, each.key].add(each.error.line)
     told = []
-    for error, key, values, listing in meant:
-        urn, condition, variants = key
-        offer = _say_offer(values[Column.QUANTITY], values[Column.PRICE])
+    for each in meant:
+        (urn, condition, variants), listing = each.key, each.listing
+        offer = _say_offer(each.values[Column.QUANTITY], each.values[Column.PRICE])
         card = ", ".join(filter(None, (tell_item(described[urn][0]), GRADE_CODES[condition], variants, offer)))
         there = (
             f"You have {_say_offer(_quantity(listing), listing.values[FIELDS[Column.PRICE].name])}" if listing else ""
         )
-        together = _quantity(listing) + copies[key] if listing else 0
-        writer = _find_writer(one, listing, error)
-        lines = of_key[key]
-        others = [line for line in lines if line != error.line]
-        told.append(Meant(error.line, card, there, together, writer, max(lines), others))
-    own = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
+        found = sums.get(each.cause, _NO_SUMS)
+        together = found.quantities.get(each.key, 0) if found.is_all else 0
+        writer = _find_writer(one, listing, each.error)
+        lines = sorted(of_key[each.cause, each.key])
+        others = [line for line in lines if line != each.error.line]
+        told.append(Meant(each.error.line, card, there, together, writer, lines[-1], others))
+    told_lines = {line for each in told for line in (each.line, each.writer, *each.others) if line}
+    own = seller_file.own_lines(one.key, told_lines)
     return [
         each._replace(
             line=own[each.line],
@@ -97,20 +131,32 @@ def add_up(key: ImportKey, header: str, cause: str) -> dict[int, dict[str, str]]
     All rows for one listing, those that were added before and wait to be imported, too, come to the same values: its
     own, with as many copies as there are together then. Raises TransitionRefused if too many wait.
     """
+    sums = _add_up(key, header, cause)
+    if sums is None:
+        raise TransitionRefused("Import the corrected rows first, then add the others to what you have.")
+    added = {}
+    for each in (*sums.open, *sums.waiting):
+        if each.listing:
+            values = {str(column): as_cell(each.listing.values[field.name]) for column, field in FIELDS.items()}
+            quantity = str(sums.quantities[each.key])
+            added[each.error.line] = {**values, Column.QUANTITY: quantity, Column.MODE: str(Mode.UPDATE)}
+    return added
+
+
+def _add_up(key: ImportKey, header: str, cause: str) -> _Sums | None:
+    """What adding the open rows with a cause comes to; None if too many wait to be imported."""
     waiting = corrections.list_right(key, rule=Rule.ADD, limit=_MOST_WAITING)
     if len(waiting) == _MOST_WAITING:
-        raise TransitionRefused("Import the corrected rows first, then add the others to what you have.")
-    new = _find(key.seller_id, header, corrections.list_open(key, Wanted(cause), after_line=0, limit=MOST_ADDED))
-    copies = _count_copies(new)
+        return None
+    errors = corrections.list_open(key, Wanted(cause), after_line=0, limit=MOST_ADDED + 1)
+    new = _find(key.seller_id, header, errors[:MOST_ADDED])
+    copies: Counter[_ListingKey] = Counter()
+    for each in new:
+        copies[each.key] += each.values[Column.QUANTITY]
     before = [each for each in _find(key.seller_id, header, waiting) if each.key in copies] if waiting else []
     counted = {each.key: each.values[Column.QUANTITY] for each in before}
-    added = {}
-    for error, of, _, listing in (*new, *before):
-        if listing:
-            together = counted.get(of, _quantity(listing)) + copies[of]
-            values = {str(column): as_cell(listing.values[field.name]) for column, field in FIELDS.items()}
-            added[error.line] = {**values, Column.QUANTITY: str(together), Column.MODE: str(Mode.UPDATE)}
-    return added
+    there = {each.key: counted.get(each.key, _quantity(each.listing)) for each in new if each.listing}
+    return _Sums(new, len(errors) <= MOST_ADDED, before, {of: quantity + copies[of] for of, quantity in there.items()})
 
 
 def _find(seller_id: int, header: str, errors: Sequence[RecordedError]) -> list[_Of]:
@@ -128,13 +174,6 @@ def _find(seller_id: int, header: str, errors: Sequence[RecordedError]) -> list[
     there = {(each.urn, each.condition, each.variants): each for each in search.describe(seller_id, keys)}
     of_rows = [(error, (item.urn, row.condition, row.variants), row.values) for error, row, item in meant]
     return [_Of(error, key, dict(zip(VALUES, values, strict=True)), there.get(key)) for error, key, values in of_rows]
-
-
-def _count_copies(rows: Sequence[_Of]) -> Counter[tuple[str, Condition, str]]:
-    copies: Counter[tuple[str, Condition, str]] = Counter()
-    for each in rows:
-        copies[each.key] += each.values[Column.QUANTITY]
-    return copies
 
 
 def _quantity(listing: FoundListing) -> int:

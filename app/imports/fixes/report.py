@@ -336,7 +336,7 @@ def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], 
     goes_on, errors = errors[_LEFT_OUT - 1].line if len(errors) > _LEFT_OUT else None, errors[:_LEFT_OUT]
     layout = layout_of(one.header)
     own = seller_file.own_lines(one.key, {error.line for error in errors})
-    cards = {meant.line: meant.card for meant in listed.tell(one, errors)}
+    cards = {meant.line: meant.card for meant in listed.tell(one, errors, adds=False)}
     last = corrections.find_last_answers(one.key, own)
     answers = corrections.find_answers(one.key, {number for number, _ in last.values()})
     found: dict[ErrorKind, LeftOut] = {}
