@@ -15,9 +15,10 @@ from sqlalchemy import func, update
 
 from app.csvfile.causes import Cause
 from app.extensions import db
+from app.imports.fixes import engine
 from app.imports.worker import batch_job
 from app.models import ErrorGroup, Import, RowError, Seller
-from app.queries import items
+from app.queries import ImportKey, items
 from app.queries.imports.error_groups import ErrorKind
 from tests.factories import make_items, row, start, with_header
 from tests.pages import page, submit, words
@@ -93,6 +94,21 @@ def test_errors_open_with_their_groups(client: FlaskClient, mistaken: Import, re
     # An example is for those whose values say nothing.
     assert words(group(soup, "listing-not-found").select_one(".group-example")).startswith("For example line 5:")
     assert not first.select(".group-example")
+
+
+def test_few_rows_without_a_value_are_told_by_their_lines(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    missing = [row(condition="", game="Pokemon", price="x"), row(urn="urn:test:2", condition="")]
+    one = start(seller, [row(), *missing])
+    run_jobs()
+    example = group(page(client, address(one)), "condition-missing").select_one(".group-example")
+    assert words(example).startswith("Lines 3 and 4, for example line 3:")
+    engine.survey(ImportKey.of(one))
+    value = page(client, address(one, rest="/fix")).select_one(".group[data-cause=condition-missing] .value")
+    # The first row has another problem alone, and says nothing of the other one.
+    assert words(value) == "Lines 3 and 4"
 
 
 def test_a_group_suggests_only_what_holds_for_all_its_rows(

@@ -49,6 +49,8 @@ _NEW, _STILL = "Came up after your answer", "Still wrong after your answer"
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 #: Rows of a group that are told apart, among so many lines from the first.
 _MEANT, _MEANT_LINES = 5, 20_000
+#: Rows of a group that nothing but their lines tells apart.
+_FEW = 5
 #: A row is looked for among so many of its group.
 _MOST_BETWEEN = 50
 _ABOUT_LISTINGS = frozenset({Cause.LISTING_EXISTS, Cause.LISTING_REPEATED, Cause.LISTING_NOT_FOUND})
@@ -92,8 +94,8 @@ class ValueToFix:
     kind: ErrorKind
     value: str
     rows: int
-    #: The line of the first row, in the file that the seller has uploaded.
-    line: int
+    #: The lines of its rows in the file that the seller has uploaded, where these are few and no value tells them.
+    lines: list[int]
     #: What the rest of the row tells, where it is the only one.
     rest: str
     #: What stands before the offers.
@@ -377,12 +379,13 @@ def _show_groups(
         {each: [*(_offers(each, told) if told else _offer_mended(key, each, layout))] for each, told in found.items()},
     )
     alone = _rows_in_place(one, groups, values, rows)
-    lines = seller_file.own_lines(key, {each.first_line for each in values})
+    lines = _find_lines(key, values, layout)
+    own = seller_file.own_lines(key, {line for some in lines.values() for line in some})
     meant = _tell_meant(one, values)
     shown: defaultdict[ErrorKind, list[ValueToFix]] = defaultdict(list)
     for each, problem in zip(values, problems, strict=True):
-        line = lines[each.first_line]
-        shown[each.kind].append(_show_value(each, found[each], offers[each], problem.values, line))
+        told = [own[line] for line in lines.get(each, ())]
+        shown[each.kind].append(_show_value(each, found[each], offers[each], problem.values, told))
     return [
         GroupToFix(
             group.kind,
@@ -417,6 +420,18 @@ def _value_of(row: RecordedError, kind: ErrorKind, layout: Layout) -> str:
     return JOINT.join(cells[column] for column in kind.columns) if cells else ""
 
 
+def _find_lines(key: ImportKey, values: Sequence[Value], layout: Layout) -> dict[Value, list[int]]:
+    """The lines of values that one row has, and of rows without a value, which nothing else would tell, if few."""
+    found = {each: [each.first_line] for each in values if each.rows == 1}
+    for each in values:
+        if each.value == "" and 1 < each.rows <= _FEW:
+            rows = corrections.list_open(key, _first_rows(each), after_line=0, limit=_MOST_BETWEEN)
+            lines = [row.line for row in rows if _value_of(row, each.kind, layout) == ""]
+            if len(lines) == each.rows:
+                found[each] = lines
+    return found
+
+
 def _tell_meant(one: ImportProgress, values: Sequence[Value]) -> dict[ErrorKind, list[Meant]]:
     """What the first rows mean of the groups about listings, whose values say nothing."""
     return {
@@ -446,7 +461,7 @@ def _rows_in_place(
 
 
 def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> RowProblem:
-    row = rows.get(one.first_line)
+    row = rows.get(one.first_line) if one.rows == 1 else None
     if row is not None:
         return RowProblem(one.kind, read_values(row.row, layout))
     values = one.value.split(JOINT) if one.value else ()
@@ -454,12 +469,12 @@ def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> R
 
 
 def _show_value(
-    one: Value, found: Suggestion | None, offers: list[Offer], cells: Mapping[str, str], line: int
+    one: Value, found: Suggestion | None, offers: list[Offer], cells: Mapping[str, str], lines: list[int]
 ) -> ValueToFix:
     fields = [*_fields(one.kind, cells)]
     rest = _tell_rest(cells, {*one.kind.columns, *(column for column, _ in fields)})
     return ValueToFix(
-        one.kind, one.value, one.rows, line, rest, found.lead if found else "", offers, fields, _is_sure(one)
+        one.kind, one.value, one.rows, lines, rest, found.lead if found else "", offers, fields, _is_sure(one)
     )
 
 

@@ -26,6 +26,8 @@ from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 #: most frequent values, and no counts are shown: they would be taken for those of the whole group.
 _MOST_COUNTED = 20_000
 _SAMPLE = 200
+#: Rows of a group whose lines are told.
+_FEW = 5
 #: Pages of failed rows that are searched at once for a text in a foreign file.
 _MOST_PAGES = 100
 #: Maximum number of values shown of a group, and of values that only one row has.
@@ -142,12 +144,16 @@ class GroupShown:
     values: list[ValueShown]
     example: Sampled | None
     parts: list[Part]
+    #: The lines of its rows, where these are few and no value tells them apart.
+    lines: list[int]
 
 
 def outline_groups(one: ImportProgress, groups: Sequence[Group]) -> list[GroupShown]:
     """``groups`` without anything that needs their rows, for a page that is drawn every second."""
     own = find_own_file(one)
-    return [GroupShown(group.kind, name_column(own, group.kind.column), group.rows, [], None, []) for group in groups]
+    return [
+        GroupShown(group.kind, name_column(own, group.kind.column), group.rows, [], None, [], []) for group in groups
+    ]
 
 
 def show_groups(one: ImportProgress, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
@@ -160,8 +166,7 @@ def show_groups(one: ImportProgress, groups: Sequence[Group], *, in_full: bool =
     layout = layout_of(one.header)
     own = find_own_file(one)
     most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
-    kinds = [group.kind for group in groups]
-    samples = error_groups.sample(one.key, {kind: _SAMPLE if kind.cause in TELLING else 1 for kind in kinds})
+    samples = error_groups.sample(one.key, {group.kind: _sample_size(group) for group in groups})
     # Of a converted file only the sample's rows are looked up: values that a conversion has made say nothing.
     counted = _countable(groups) if own is None else []
     all_rows = error_groups.list_texts(one.key, counted) if counted else {}
@@ -186,8 +191,17 @@ def show_groups(one: ImportProgress, groups: Sequence[Group], *, in_full: bool =
         ]
         example = _as_own(sample[0], own_rows) if sample else None
         parts = mark(example.row, [group.kind], layout, own) if example else []
-        shown.append(GroupShown(group.kind, name_column(own, group.kind.column), group.rows, values, example, parts))
+        is_few = 1 < len(sample) == group.rows <= _FEW
+        lines = [_as_own(row, own_rows).line for row in sample] if is_few else []
+        column = name_column(own, group.kind.column)
+        shown.append(GroupShown(group.kind, column, group.rows, values, example, parts, lines))
     return shown
+
+
+def _sample_size(group: Group) -> int:
+    if group.kind.cause in TELLING:
+        return _SAMPLE
+    return _FEW if group.rows <= _FEW else 1
 
 
 def _as_own(sampled: Sampled, own_rows: Mapping[int, OwnRow]) -> Sampled:
