@@ -17,6 +17,9 @@ timeout = 60
 graceful_timeout = 15
 keepalive = 5
 
+# The longest that is allowed: three full fields of a search in Chinese take 5,500 bytes. Beyond it there is no page.
+limit_request_line = 8190
+
 # Each worker makes its own connections: none may be shared across a fork.
 preload_app = False
 

@@ -213,6 +213,11 @@ def _find_form_faults(form: Tag) -> Iterator[str]:
     token = form.find("input", {"type": "hidden", "name": "csrf_token"})
     if form.get("method") == "post" and not (token and token.get("value")):
         yield f"a form that posts has no csrf_token: {form.attrs}"
+    if form.get("method") == "get":
+        # Servers refuse longer addresses without a page.
+        for field in form.find_all("input", {"type": ["text", "search"]}):
+            if int(_text(field.get("maxlength")) or 1_000) > 255:
+                yield f"{field} makes addresses of any length"
     if not form.find("button", {"type": "submit"}):
         yield f"a form has no button: {form.attrs}"
 

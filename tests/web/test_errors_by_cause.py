@@ -111,6 +111,17 @@ def test_few_rows_without_a_value_are_told_by_their_lines(
     assert words(value) == "Lines 3 and 4"
 
 
+def test_a_name_of_any_length_is_searched_for_by_an_address_that_servers_take(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    one = start(seller, [row(urn="", game="Game", set="Set", name="皮" * 5_000)])
+    run_jobs()
+    links = page(client, address(one)).select("a[href^='/catalog']")
+    assert any("text=" in str(link["href"]) for link in links)
+    assert max(len(str(link["href"])) for link in links) < 4_000
+
+
 def test_a_group_suggests_only_what_holds_for_all_its_rows(
     client: FlaskClient, seller: Seller, run_jobs: RunJobs
 ) -> None:
