@@ -1,10 +1,26 @@
 """Invisible and control characters: shows them as text, names them in sentences, and removes them."""
 
+import re
 import unicodedata
 
 #: Looks like a hyphen, but is another character, so the difference is invisible.
 _NON_BREAKING_HYPHEN = "\u2011"
+#: Control characters but for tab and line breaks, and what Unicode will never assign to a character.
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+#: Their signs, such as ␁; U+FFFD for those that have none.
+_SIGNS = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "␡"}
+_UNSIGNED = str.maketrans({sign: char for char, sign in _SIGNS.items() if _NOT_TEXT.match(char)})
 _NAMED = {"\n": "[line break]", "\r": "[line break]", "\t": "[tab]"}
+
+
+def with_signs(text: str) -> str:
+    """``text`` with signs in place of the characters that no page and no field of a form can have."""
+    return _NOT_TEXT.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), text)
+
+
+def without_signs(text: str) -> str:
+    """The text that ``with_signs`` shows so, but for characters without a sign of their own."""
+    return text.translate(_UNSIGNED)
 
 
 def visible(text: str) -> str:

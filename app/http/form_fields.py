@@ -1,5 +1,6 @@
 """Fields of forms, read in one way by pages and API."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 
@@ -17,6 +18,16 @@ class FormRefused(UnprocessableEntity):
         super().__init__(f"The field “{field}”: {message}")
         #: In the format of webargs, so that the API reports it in the same way.
         self.data = {"messages": {"form": {field: [message]}}}
+
+
+def plain(text: str) -> str:
+    """A text of a form without what browsers change in it, and without white space around it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def mark_of(text: str) -> str:
+    """A short mark of a text that a form shows, by which the form tells, when it comes back, what was changed in it."""
+    return hashlib.blake2b(plain(text).encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def is_on(fields: Mapping[str, str], name: str) -> bool:

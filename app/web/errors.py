@@ -66,6 +66,13 @@ TROUBLES: dict[int, Trouble] = {
     ),
 }
 
+#: A form without a file that is too large; what is too large about a file is said by the error itself.
+_LARGE_FORM = Trouble(
+    "That’s too much at once",
+    "The page has sent more than Sluice accepts at once, and nothing was changed.",
+    "Go back, where what you typed may still be there, and send less of it at a time: fewer rows, or shorter texts.",
+)
+
 
 def init_app(app: Flask) -> None:
     """Answer errors with pages."""
@@ -76,10 +83,8 @@ def init_app(app: Flask) -> None:
 def _csrf_error(_: CSRFError) -> ResponseReturnValue:
     if current_user.is_authenticated:
         return _draw(Forbidden())
-    # The session has ended, or the sign-in form was left open for too long.
-    if not is_fragment_request():
-        flash("The page had been open for too long. Please sign in.", "info")
     if request.endpoint == "accounts.sign_in":
+        flash("The page had been open for too long. Please sign in.", "info")
         return redirect(url_for("accounts.login", next=local_path(request.args.get("next"))), 303)
     return send_to_sign_in()
 
@@ -87,6 +92,8 @@ def _csrf_error(_: CSRFError) -> ResponseReturnValue:
 def _draw(error: HTTPException, sentence: str | None = None) -> Response:
     code = error.code or 500
     trouble = TROUBLES.get(code) or TROUBLES[500 if code >= 500 else 400]
+    if code == 413 and sentence is None:
+        trouble = _LARGE_FORM
     sentence = sentence or trouble.sentence
     if is_fragment_request():
         # The script shows it beside what is already on the page.

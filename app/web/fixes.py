@@ -13,11 +13,12 @@ from werkzeug.exceptions import BadRequest
 
 from app.csvfile.causes import Cause
 from app.csvfile.columns import COLUMNS, TEXT_LIMITS
-from app.extensions import db
+from app.csvfile.visible import without_signs
+from app.extensions import csrf, db
 from app.http import answers
 from app.http.answers import AnswerRefused
 from app.http.error_filter import MAX_LINE, read_line
-from app.http.form_fields import read_form_key
+from app.http.form_fields import mark_of, plain, read_form_key
 from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import TransitionRefused
@@ -35,13 +36,27 @@ from app.web.live_page import render_live
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("fixes", __name__, url_prefix="/imports/<uuid:public_id>/fix")
-blueprint.before_request(require_seller)
+# It is checked once the form may be as large as the page makes it.
+csrf.exempt(blueprint)
+
+#: The largest form. That of ten rows, each as long as a row can be and percent-encoded, has less than half of it.
+_FORM_BYTES = 4 << 20
 
 #: Rows on a page of cells.
 _ROWS = 10
 #: The buttons for all groups: accept every value that can mean only one thing, accept those that have one suggestion
 #: too, and leave out what is still open.
 _SURE, _SUGGESTED, _REST = "sure", "suggested", "rest"
+
+
+@blueprint.before_request
+def _admit() -> ResponseReturnValue | None:
+    """Send clients that are not signed in to the sign-in page, and take a form of a seller, which may be large."""
+    refused = require_seller(back=url_for("fixes.show", **(request.view_args or {})))
+    if refused is None:
+        request.max_content_length = request.max_form_memory_size = _FORM_BYTES
+        csrf.protect()
+    return refused
 
 
 @blueprint.get("")
@@ -87,6 +102,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         form_key=uuid.uuid4(),
         fault=fault,
         typed=request.form,
+        mark_of=mark_of,
         limits=TEXT_LIMITS,
         here=url_for("fixes.show", public_id=one.public_id, **shown),
     )
@@ -235,19 +251,19 @@ def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
     return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
 
 
-def _read_changed(kind: str, plain: Callable[[str], str]) -> Iterator[tuple[str, str, str]]:
-    """Number, column and text of the fields of a ``kind`` that say something else than before, made ``plain``."""
+def _read_changed(kind: str) -> Iterator[tuple[str, str, str]]:
+    """Number, column and text of the fields of a ``kind`` that say something else than before."""
     for name, text in request.form.items():
         of_kind, _, rest = name.partition("-")
-        if of_kind == kind and plain(text) != plain(request.form.get(f"was-{rest}", "")):
+        if of_kind == kind and mark_of(text) != request.form.get(f"was-{rest}", mark_of("")):
             number, _, column = rest.partition("-")
-            yield number, column, plain(text)
+            yield number, column, without_signs(plain(text))
 
 
 def _read_typed() -> Iterator[NewAnswer]:
     """What was typed and chosen, value by value."""
     typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for number, column, text in _read_changed("to", str.strip):
+    for number, column, text in _read_changed("to"):
         typed[number][column] = text
     for number, cells in typed.items():
         meant = answers.read_text(request.form.get(f"of-{number}", ""))
@@ -278,7 +294,7 @@ def _read_rows() -> dict[int, str | Mapping[str, str]]:
     """The rows of a page of cells that were changed."""
     edited: dict[int, str | Mapping[str, str]] = {}
     cells: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for line, column, text in _read_changed("cell", lambda text: text.replace("\r\n", "\n")):
+    for line, column, text in _read_changed("cell"):
         for number in _as_lines([line]):
             if column:
                 cells[number][column] = text
@@ -306,6 +322,7 @@ def _rows_page(one: ImportProgress, kind: ErrorKind | None, after: int, fault: s
         after=after,
         fault=fault,
         typed=request.form,
+        mark_of=mark_of,
         limits=TEXT_LIMITS,
         arguments=_as_arguments(kind),
     )

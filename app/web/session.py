@@ -3,7 +3,7 @@
 import hashlib
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, redirect, request, session, url_for
+from flask import Flask, Response, abort, current_app, flash, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
@@ -30,12 +30,15 @@ def init_app(app: Flask) -> None:
     Signer.default_digest_method = staticmethod(hashlib.sha256)
 
 
-def require_seller() -> ResponseReturnValue | None:
-    """Redirect clients that are not signed in to the sign-in page; a blueprint runs this before each of its views."""
+def require_seller(back: str | None = None) -> ResponseReturnValue | None:
+    """Redirect clients that are not signed in to the sign-in page; a blueprint runs this before each of its views.
+
+    ``back`` is the page that a button of this address is on.
+    """
     if current_user.is_authenticated:
         audit.act_as(Actor(seller_id(), current_user.email, "web", request.remote_addr or ""))
         return None
-    return send_to_sign_in()
+    return send_to_sign_in(back)
 
 
 def require_operator() -> ResponseReturnValue | None:
@@ -46,16 +49,27 @@ def require_operator() -> ResponseReturnValue | None:
     return answer
 
 
-def send_to_sign_in() -> ResponseReturnValue:
-    """The answer to a client that is not signed in: the sign-in page, which leads back to this one."""
+def send_to_sign_in(back: str | None = None) -> ResponseReturnValue:
+    """The answer to a client that is not signed in: the sign-in page, which leads back to this one.
+
+    Where this one only takes what a button sends, it leads ``back`` to the page of the button.
+    """
     if not is_fragment_request():
-        wanted = requested_path() if request.method == "GET" else None
+        if request.method != "GET":
+            flash("You were signed out before you pressed the button, so nothing was changed. Please sign in.", "info")
+        wanted = requested_path() if _is_page() else back
         return redirect(url_for("accounts.login", next=wanted))
     # A script would follow a redirect and insert the sign-in page into the middle of another; htmx takes
     # the whole browser there when it is told so.
     page = urlsplit(request.headers.get("HX-Current-URL", ""))
     wanted = f"{page.path}?{page.query}" if page.query else page.path
     return Response(status=401, headers={"HX-Redirect": url_for("accounts.login", next=local_path(wanted))})
+
+
+def _is_page() -> bool:
+    """Whether the address of this request shows a page, whatever its method."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.test(method="GET")
 
 
 def seller_id() -> int:

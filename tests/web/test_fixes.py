@@ -6,6 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from bs4 import BeautifulSoup, Tag
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -620,3 +621,82 @@ def test_rows_of_the_wrong_length_are_put_right_by_a_press_and_the_next_problem_
     assert len(cells) == 15
     presses.press("Apply what I typed", soup, **{"cell-5-QUANTITY": "2"})
     assert presses.state() == {"correct": 3, "open": 1, "left-out": 0, "taken": 0}
+
+
+def fields_on(soup: BeautifulSoup) -> dict[str, str]:
+    """What the form of a page for failed rows sends if nothing is changed."""
+    form = soup.select_one("form.fix-form")
+    assert form is not None
+    return fields_of(form)
+
+
+def begin(client: FlaskClient, seller: Seller, run_jobs: Run, rows: list[dict[str, str]]) -> Presses:
+    """The page for the failed rows of an import of ``rows``, their values counted."""
+    make_items()
+    presses = Presses(client, start(seller, rows, file_name="stock.csv"))
+    run_jobs()
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    return presses
+
+
+def test_a_value_that_looks_the_same_counts_and_a_field_left_alone_does_not(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    rows = [row(comment="bel\x07l"), row(urn="urn:test:2", price="x\x07", comment="line\r\nbreak", notes="n" * 300)]
+    presses = begin(client, seller, run_jobs, rows)
+    for part in ("", "/rows"):
+        untouched = fields_on(presses.look(part))
+        client.post(presses.path + part, data=untouched)
+        # A browser has its own line breaks.
+        client.post(presses.path + part, data={name: text.replace("\n", "\r\n") for name, text in untouched.items()})
+        assert presses.state() == {"correct": 0, "open": 2, "left-out": 0, "taken": 0}
+        assert not corrections.list_answers(ImportKey.of(start_of(presses)), limit=1)
+    soup = presses.look("/rows")
+    # It is shown where it stands, and is still there if it is left.
+    assert fields_on(soup)["cell-2-COMMENT"] == "bel␇l"
+    presses.press("Save these rows", soup, **{"cell-2-COMMENT": "bel␇ls"})
+    soup = presses.look()
+    assert soup.select_one(group("control-character", "COMMENT")) is not None
+    presses.press("Leave out all", soup, COMMENT="bells")
+    assert presses.state() == {"correct": 1, "open": 0, "left-out": 1, "taken": 0}
+
+
+def start_of(presses: Presses) -> Import:
+    """The import whose rows are corrected."""
+    one = db.session.scalar(select(Import).where(Import.public_id == UUID(presses.path.split("/")[2])))
+    assert one is not None
+    return one
+
+
+def test_no_page_makes_a_form_that_is_too_large(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
+    long = {"comment": "雪" * 400, "notes": "雪" * 10_000, "reference": "雪" * 10_000}
+    presses = begin(
+        client,
+        seller,
+        run_jobs,
+        [
+            row(price=n, urn=f"urn:test:{1 + n % 2}", condition=grade, **long)
+            for n, grade in enumerate("MT MT NM NM EX EX GD GD LP LP".split(), 1)
+        ],
+    )
+    soup = presses.look("/rows")
+    typed = {f"cell-{line}-{column}": "short" for line in range(2, 10) for column in ("COMMENT", "NOTES", "REFERENCE")}
+    presses.press("Save these rows", soup, **typed)
+    assert presses.state() == {"correct": 8, "open": 2, "left-out": 0, "taken": 0}
+    # What is larger than any page is told in words for a form.
+    answer = client.post(
+        f"{presses.path}/rows", data={"csrf_token": csrf_token(client), "cell-10-NOTES": "x" * (5 << 20)}
+    )
+    assert "nothing was changed" in words(read(answer, 413).select_one("main"))
+    assert "file" not in words(read(answer, 413).select_one("main"))
+
+
+def test_signing_in_leads_back_to_the_page_whose_button_was_pressed_signed_out(
+    app: Flask, client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    presses, stranger = begin(client, seller, run_jobs, [row(price="x")]), app.test_client()
+    typed = fields_on(presses.look()) | {"long": "x" * 100_000}
+    for part, back in {"": "", "/rows": "/rows", "/import": "", "/take-back": ""}.items():
+        answer = stranger.post(presses.path + part, data=typed)
+        assert answer.location == f"/login?next={presses.path}{back}"
+        assert "signed out" in words(page(stranger, answer.location).select_one(".notes"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
 from app.csvfile.mend import mend
-from app.csvfile.reader import CONTROL
 from app.csvfile.records import Cell, find_cells
-from app.csvfile.visible import visible
+from app.csvfile.visible import visible, with_signs
 from app.imports.fixes import listed
 from app.imports.fixes.answers import REASON, UNIT, NewAnswer, Rule
 from app.imports.fixes.engine import foresee
@@ -46,7 +44,6 @@ _CHANGED = 5
 #: Rows that are marked because they have another problem now, or still the same.
 _WRONG_AGAIN = 100
 _NEW, _STILL = "Came up after your answer", "Still wrong after your answer"
-_UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 #: Rows of a group that are told apart, among so many lines from the first.
 _MEANT, _MEANT_LINES = 5, 20_000
 #: Rows of a group that nothing but their lines tells apart.
@@ -545,11 +542,6 @@ def _offer(one: Value, cells: Mapping[str, str], text: str, note: str = "") -> O
     return Offer(NewAnswer(Rule.SET, one.kind.cause.slug, one.kind.column, one.value, cells), text, note)
 
 
-def _plain(text: str) -> str:
-    """``text`` without the characters that no page can have."""
-    return _UNPRINTABLE.sub("", text)
-
-
 def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The columns to type an answer in: those with the problem, and those that name the item in another way.
 
@@ -557,10 +549,10 @@ def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, st
     """
     if kind.cause is Cause.NAME_INCOMPLETE:
         # The others that an item is named by, where it is known what they are.
-        yield from ((column, _plain(cells[column])) for column in (Column.GAME, Column.SET) if column in cells)
+        yield from ((column, with_signs(cells[column])) for column in (Column.GAME, Column.SET) if column in cells)
     if kind.cause.slug not in UNCERTAIN and kind.cause is not Cause.ITEM_AMBIGUOUS:
         for column in kind.columns:
-            yield column, _plain(cells.get(column, ""))
+            yield column, with_signs(cells.get(column, ""))
     if kind.cause.asks_for_item and kind.cause is not Cause.VARIANT_NOT_FOUND and kind.column != Column.URN:
         yield Column.URN, ""
 
@@ -628,7 +620,7 @@ def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequen
 def _show_rows(one: ImportProgress, errors: Sequence[RecordedError]) -> list[RowToFix]:
     """Failed rows, cell by cell."""
     layout = layout_of(one.header)
-    all_cells = [[cell.value.strip() for cell in find_cells(error.row)] for error in errors]
+    all_cells = [[cell.value for cell in find_cells(error.row)] for error in errors]
     own = find_own_file(one)
     rows = []
     told_errors, suggested = own.tell(errors) if own else errors, suggest_each(errors, all_cells, layout)
@@ -641,10 +633,10 @@ def _show_rows(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Row
             RowToFix(
                 error.line,
                 told.line,
-                _plain(error.row),
-                [*map(_plain, told.messages)],
+                with_signs(error.row),
+                [*map(with_signs, told.messages)],
                 [
-                    CellShown(column, _plain(text or ""), column in wrong or text is None)
+                    CellShown(column, with_signs(text or "").strip(), column in wrong or text is None)
                     for column, text in zip_longest(layout.columns, values)
                 ]
                 if is_certain

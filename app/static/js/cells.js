@@ -24,9 +24,9 @@ document.addEventListener("keydown", (event) => {
 const inDigits = (count) => count.toLocaleString(language);
 const plain = (text) => text.replaceAll("\r\n", "\n").trim();
 
-function isTyped({ form, type, name, value, checked }) {
+function isTyped({ type, value, checked, dataset, defaultValue }) {
   if (type === "radio" || type === "checkbox") return checked;
-  return plain(value) !== plain(form.elements[name.replace(/^[a-z]+/, "was")].value);
+  return plain(value) !== plain(dataset.was ?? defaultValue);
 }
 
 function count(form) {
