@@ -63,6 +63,11 @@ _REMEMBERED = 1_000
 _COMPONENTS = {"icons": ("icon",), "time": ("when",), "modules": ("modules",), "status": ("pill", "import_pills")}
 
 
+#: A longer text is folded behind its first characters and lines.
+_MOST_CHARACTERS, _MOST_LINES = 300, 6
+_START_CHARACTERS, _START_LINES = 150, 3
+
+
 def init_app(app: Flask) -> None:
     """Register the filters and tables below with the templates."""
     app.jinja_env.filters.update(
@@ -72,6 +77,7 @@ def init_app(app: Flask) -> None:
         file_size=format_file_size,
         counted=counted,
         iso=format_iso,
+        start=start_of,
         moment=format_moment,
         seconds=format_seconds,
         duration=say_duration,
@@ -171,6 +177,13 @@ def format_file_size(size: int) -> str:
         if size < 999.95 * in_bytes:
             return f"{size / in_bytes:.1f} {unit}"
     return f"{size / 1_000_000_000:.2f} GB"
+
+
+def start_of(text: str) -> str:
+    """The first characters and lines of a text that would fill a screen; of any other, all of it."""
+    if len(text) <= _MOST_CHARACTERS and text.count("\n") < _MOST_LINES:
+        return text
+    return "\n".join(text[:_START_CHARACTERS].split("\n")[:_START_LINES]) + "…"
 
 
 def format_iso(moment: datetime) -> str:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.csvfile.columns import HEADER
+from app.models import Seller
+from tests.e2e.conftest import OpenWindow
 from tests.e2e.files import MISTAKES, mistakes
 from tests.e2e.window import in_menu, status_of, upload_and_follow
 
@@ -33,6 +36,24 @@ def expect_lines(page: Page, expected: Iterable[int]) -> None:
     expect(rows).to_have_count(len(wanted))
     names = rows.evaluate_all("all => all.map(one => one.id)")
     assert [int(name.removeprefix("line-")) for name in names] == wanted
+
+
+def test_a_long_word_fits_and_is_unfolded_by_a_press(open_window: OpenWindow, seller: Seller) -> None:
+    page = open_window(seller, width=390)
+    long = "u" * 10_000
+    row = f"CREATE,{long},,,,,,Nearly,1,1,,,,,\n"
+    upload_and_follow(page, f"{HEADER}\n{row}{row.replace('CREATE', 'UPDATE')}CREATE,a,,,,,,{long},1,1,,,,,".encode())
+    status_of(page, "FAILED")
+    for path in ("", "/errors", "/fix"):
+        page.goto(page.url.split("#")[0].removesuffix("/errors") + path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+        # Of twenty windows at most, with all that is shown of three rows and their groups.
+        assert page.evaluate("document.documentElement.scrollHeight") < 20 * 800, path
+    page.go_back()
+    whole = page.locator(".row-cells dd").filter(has_text=long).first
+    whole.get_by_text("Show all 10,000 characters").click()
+    expect(whole.get_by_text("Show less")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def open_filters(page: Page) -> None:

@@ -122,6 +122,21 @@ def test_a_name_of_any_length_is_searched_for_by_an_address_that_servers_take(
     assert max(len(str(link["href"])) for link in links) < 4_000
 
 
+def test_a_long_value_is_folded_with_the_whole_in_reach(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    urn = "u" * 10_000
+    one = start(seller, [row(urn=urn, condition="x")])
+    run_jobs()
+    soup = page(client, address(one))
+    (failed,) = soup.select(".failed-row")
+    (cell,) = [cell for cell in failed.select("dd") if cell.details]
+    assert cell.details.find_all(string=True, recursive=False) == [urn]
+    assert words(cell.summary) == f"{urn[:150]}…Show all 10,000 charactersShow less"
+    for raw in (failed.select_one(".raw .long"), soup.select_one(".group-example .long")):
+        assert words(raw.select_one(":scope > .original")).count(urn) == 1
+        assert len(words(raw.summary)) < 600
+
+
 def test_a_group_suggests_only_what_holds_for_all_its_rows(
     client: FlaskClient, seller: Seller, run_jobs: RunJobs
 ) -> None:
