@@ -684,10 +684,11 @@ class AnswerGiven(Schema):
         FOR_GROUPS,
         "set: put the values of “cells” into their columns. suggested: what each value certainly "
         "means, such as pence for pounds. drop-variants: without the variants that the items do not have. "
-        "drop-extra: without the values after the last column. unquote: without the quotation marks around the "
-        "row. mend: put commas and quotation marks right, where only one way to do so makes the row "
-        "valid. add: add the copies to the listing that is there, and leave that as it is otherwise. "
-        "recheck: look again. leave-out: do not import them.",
+        "drop-extra: without the values after the last column. remove-invisible: without control characters, where "
+        "that makes the value right. cut: the text cut to the length that its column can have. unquote: without the "
+        "quotation marks around the row. mend: put commas and quotation marks right, where only one way to "
+        "do so makes the row valid. add: add the copies to the listing that is there, and leave that as it is "
+        "otherwise. recheck: look again. leave-out: do not import them.",
         required=True,
     )
     cause = _text("The cause of the group.", required=True)

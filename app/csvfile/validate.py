@@ -26,7 +26,7 @@ from app.csvfile.reader import CONTROL, Block
 from app.csvfile.records import BrokenCells
 from app.csvfile.rows import NOT_VALID, SCHEMA
 from app.csvfile.texts import Indices, Mask, Texts, union, where
-from app.csvfile.visible import describe_invisible, trim, typed
+from app.csvfile.visible import describe_invisible, trim, typed, without_controls
 
 #: Maximum number of values of a column that are remembered before all are forgotten, and the longest of them.
 _REMEMBERED, _REMEMBERED_LENGTH = 10_000, 100
@@ -336,6 +336,13 @@ def _explain(column: Column, value: str, wrong: Wrong) -> Problem:
     if digits and column is not Column.PRICE and _is_right(column, digits):
         return Cause.NUMBER_FORMATTED.problem(column, value=value, digits=digits)
     return wrong.cause.problem(column, **wrong.facts)
+
+
+def without_invisible(column: Column, value: str) -> str | None:
+    """``value`` without the characters in it that cannot be seen; None where that does not make it right."""
+    seen = without_controls(value)
+    seen = seen if column.spec.is_free_text else typed(seen)
+    return seen if _is_right(column, seen) else None
 
 
 def _is_right(column: Column, value: str) -> bool:

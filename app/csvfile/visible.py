@@ -5,6 +5,7 @@ import unicodedata
 
 #: Looks like a hyphen, but is another character, so the difference is invisible.
 _NON_BREAKING_HYPHEN = "\u2011"
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 #: Control characters but for tab and line breaks, and what Unicode will never assign to a character.
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 #: Their signs, such as ␁; U+FFFD for those that have none.
@@ -21,6 +22,11 @@ def with_signs(text: str) -> str:
 def without_signs(text: str) -> str:
     """The text that ``with_signs`` shows so, but for characters without a sign of their own."""
     return text.translate(_UNSIGNED)
+
+
+def without_controls(text: str) -> str:
+    """``text`` without control characters, with a space for those that separate words."""
+    return _CONTROL.sub(lambda found: " " if found[0].isspace() else "", text).strip()
 
 
 def visible(text: str) -> str:

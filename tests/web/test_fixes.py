@@ -700,3 +700,31 @@ def test_signing_in_leads_back_to_the_page_whose_button_was_pressed_signed_out(
         answer = stranger.post(presses.path + part, data=typed)
         assert answer.location == f"/login?next={presses.path}{back}"
         assert "signed out" in words(page(stranger, answer.location).select_one(".notes"))
+
+
+def test_invisible_characters_and_long_texts_of_a_whole_group_are_put_right_by_a_press(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    long = "x" * 254 + " " + "y" * 99
+    rows = [
+        row(comment="bel\x07l", price="1\x0799"),
+        row(urn="urn:test:2", comment=f"bell\x0bring {'n' * 230}\x1f"),
+        row(urn="urn:test:1", condition="EX", quantity="£\x07"),
+        row(urn="urn:test:2", condition="EX", comment=long, notes=long),
+        row(urn="urn:test:2", condition="GD", comment=long, notes=long),
+    ]
+    presses = begin(client, seller, run_jobs, rows)
+    # Without it, the quantity is as wrong.
+    assert presses.look().select_one(f"{group('control-character', 'QUANTITY')} .fix-offer") is None
+    presses.press("Remove them", within=group("control-character", "COMMENT"))
+    assert presses.state()["correct"] == 1
+    presses.press("Accept what is certain (1 cell)")
+    assert presses.state()["correct"] == 2
+    presses.press("Cut to 255 characters", within=group("text-too-long", "COMMENT"))
+    presses.press("Leave NOTES empty", within=group("text-too-long", "NOTES"))
+    assert presses.state() == {"correct": 4, "open": 1, "left-out": 0, "taken": 0}
+    presses.press("Import 4 corrected rows")
+    run_jobs()
+    listings = db.session.scalars(select(Listing).where(Listing.seller_id == seller.id)).all()
+    told = {(each.price, each.comment, each.notes) for each in listings}
+    assert told == {(199, "bell", None), (100, f"bell ring {'n' * 230}", None), (100, "x" * 254, None)}

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.csvfile.cells import split_record, why_not_one_record
-from app.csvfile.columns import Column, Layout
+from app.csvfile.columns import TEXT_LIMITS, Column, Layout
 from app.csvfile.mend import mend
+from app.csvfile.validate import without_invisible
 from app.imports.fixes.slices import Slice, as_texts
 from app.imports.reports.suggestions import sure_value
 from app.queries.imports.corrections import GivenAnswer
@@ -30,6 +31,10 @@ class Rule(StrEnum):
     DROP_VARIANTS = "drop-variants"
     #: Leave out the values that belong to no column.
     DROP_EXTRA = "drop-extra"
+    #: Remove characters that cannot be seen, where that makes the value right.
+    REMOVE_INVISIBLE = "remove-invisible"
+    #: Cut texts to the length that their column can have.
+    CUT = "cut"
     #: Take the quotation marks around the whole row away.
     UNQUOTE = "unquote"
     #: Put commas and quotation marks right, where only one way to do so makes the row valid.
@@ -116,6 +121,23 @@ def _drop_extra(_: Answer, rows: Slice, layout: Layout) -> Changed:
     return _with_cells(rows.assigned(), {}, layout)
 
 
+def _remove_invisible(answer: Answer, rows: Slice, layout: Layout) -> Changed:
+    if answer.column not in rows.columns:
+        return _unchanged(answer, rows.take(np.arange(0)), layout)
+    rows, column = rows.assigned(), Column(answer.column)
+    new = pa.array([without_invisible(column, value) for value in rows.columns[column].to_pylist()], pa.string())
+    return _with_cells(rows.take(np.flatnonzero(new.is_valid())), {column: new.drop_null()}, layout)
+
+
+def _cut(answer: Answer, rows: Slice, layout: Layout) -> Changed:
+    limit = TEXT_LIMITS.get(answer.column)
+    if limit is None or answer.column not in rows.columns:
+        return _unchanged(answer, rows.take(np.arange(0)), layout)
+    rows = rows.assigned()
+    texts = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(rows.columns[answer.column]), 0, limit)
+    return _with_cells(rows, {answer.column: pc.utf8_rtrim_whitespace(texts)}, layout)
+
+
 def _unquote(_: Answer, rows: Slice, _layout: Layout) -> Changed:
     inner = [split_record(text)[0].strip("\r\n") for text in rows.texts.to_pylist()]
     is_row = [not why_not_one_record(text) for text in inner]
@@ -137,6 +159,8 @@ _RULES: dict[Rule, Callable[[Answer, Slice, Layout], Changed]] = {
     Rule.SUGGESTED: _suggested,
     Rule.DROP_VARIANTS: _drop_variants,
     Rule.DROP_EXTRA: _drop_extra,
+    Rule.REMOVE_INVISIBLE: _remove_invisible,
+    Rule.CUT: _cut,
     Rule.UNQUOTE: _unquote,
     Rule.MEND: _mend,
     Rule.RECHECK: _unchanged,

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Code
 from app.csvfile.cells import split_record, split_records
-from app.csvfile.columns import Column, Layout
+from app.csvfile.columns import TEXT_LIMITS, Column, Layout
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
 from app.csvfile.mend import mend
 from app.csvfile.records import Cell, find_cells
+from app.csvfile.validate import without_invisible
 from app.csvfile.visible import visible, with_signs
 from app.imports.fixes import listed
 from app.imports.fixes.answers import REASON, UNIT, NewAnswer, Rule
@@ -38,7 +39,7 @@ _GROUPS = 40
 #: Answers, and rows that were left out, on one page.
 _ANSWERS, _LEFT_OUT = 10, 50
 #: The rules of answers that do not name the new values.
-_SILENT = frozenset({Rule.SUGGESTED, Rule.MEND, Rule.CELLS})
+_SILENT = frozenset({Rule.SUGGESTED, Rule.MEND, Rule.REMOVE_INVISIBLE, Rule.CUT, Rule.CELLS})
 #: Rows of an answer that are named because a later one has changed them.
 _CHANGED = 5
 #: Rows that are marked because they have another problem now, or still the same.
@@ -61,6 +62,8 @@ _MENDED = {
     Cause.EXTRA_VALUE: "Put the value that a comma has cut back together",
     Cause.QUOTING: "Double the quotation marks inside the value",
 }
+#: Rows of a group from which characters that cannot be seen are removed to see the same.
+_CLEANED_ROWS = 100
 #: Rows of a group that are put right to see whether that helps.
 _MENDED_ROWS = 5
 _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
@@ -373,7 +376,7 @@ def _show_groups(
     found = dict(zip(values, suggest(problems), strict=True))
     offers = _with_next(
         key,
-        {each: [*(_offers(each, told) if told else _offer_mended(key, each, layout))] for each, told in found.items()},
+        {each: [*_offers(key, each, told, layout)] for each, told in found.items()},
     )
     alone = _rows_in_place(one, groups, values, rows)
     lines = _find_lines(key, values, layout)
@@ -499,6 +502,12 @@ def _with_next(key: ImportKey, offers: Mapping[Value, list[Offer]]) -> dict[Valu
     }
 
 
+def _offers(key: ImportKey, one: Value, found: Suggestion | None, layout: Layout) -> Iterator[Offer]:
+    if one.kind.cause is Cause.CONTROL_CHARACTER:
+        return _offer_cleaned(key, one, layout)
+    return _choices(one, found) if found else _offer_mended(key, one, layout)
+
+
 def _offer_mended(key: ImportKey, one: Value, layout: Layout) -> Iterator[Offer]:
     """To put the commas or quotation marks of rows right, if that helps the first of them."""
     if one.kind.cause not in _MENDED:
@@ -510,6 +519,19 @@ def _offer_mended(key: ImportKey, one: Value, layout: Layout) -> Iterator[Offer]
         note = _tell_mended(texts[0], mended[0], layout) if one.rows == 1 and mended[0] else ""
         answer = NewAnswer(Rule.MEND, one.kind.cause.slug, one.kind.column)
         yield Offer(answer, _MENDED[one.kind.cause], note, is_certain=is_certain)
+
+
+def _offer_cleaned(key: ImportKey, one: Value, layout: Layout) -> Iterator[Offer]:
+    """To remove the control characters of rows, if that makes the value right in any of the first of them."""
+    column = Column(one.kind.column)
+    errors = corrections.list_open(key, _first_rows(one), after_line=0, limit=_CLEANED_ROWS)
+    cells = [read_values(error.row, layout).get(column) for error in errors]
+    cleaned = [None if cell is None else without_invisible(column, cell) for cell in cells]
+    if any(each is not None for each in cleaned):
+        is_certain = None not in cleaned and len(cleaned) == one.rows
+        note = visible(cleaned[0] or "") or "(empty)" if one.rows == 1 else ""
+        answer = NewAnswer(Rule.REMOVE_INVISIBLE, one.kind.cause.slug, column)
+        yield Offer(answer, "Remove it" if one.rows == 1 else "Remove them", note, is_certain=is_certain)
 
 
 def _tell_mended(text: str, mended: str, layout: Layout) -> str:
@@ -524,7 +546,7 @@ def _tell_mended(text: str, mended: str, layout: Layout) -> str:
     )
 
 
-def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
+def _choices(one: Value, found: Suggestion) -> Iterator[Offer]:
     """The choices of a suggestion."""
     if not found.choices and "Leave it empty" in found.lead:
         yield _offer(one, {one.kind.column: ""}, "Leave it empty")
@@ -567,7 +589,9 @@ def _rules(
     rules = [*_RULES.get(cause, ())]
     if any(map(_is_sure, values)):
         rules.append((Rule.SUGGESTED, "Accept what each value means", {}))
-    if column in _IDS and cause in _LOST:
+    if cause is Cause.TEXT_TOO_LONG:
+        rules.append((Rule.CUT, f"Cut to {TEXT_LIMITS[column]} characters", {}))
+    if cause is Cause.TEXT_TOO_LONG or column in _IDS and cause in _LOST:
         rules.append((Rule.SET, f"Leave {column} empty", {column: ""}))
     if (
         any(each.together for each in meant)
@@ -663,6 +687,8 @@ def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
         Rule.DROP_VARIANTS: f"{where}: variants dropped",
         Rule.DROP_EXTRA: f"{where}: dropped",
         Rule.MEND: f"{where}: commas and quotation marks put right",
+        Rule.REMOVE_INVISIBLE: f"{where}: removed",
+        Rule.CUT: f"{where}: cut to the length of the column",
         Rule.UNQUOTE: f"{where}: quotation marks removed",
         Rule.ADD: f"{where}: added to what you have",
         Rule.RECHECK: f"{where}: checked again",
