@@ -94,6 +94,9 @@ class ValueToFix:
     kind: ErrorKind
     value: str
     rows: int
+    #: The line of the first row, in the file that was imported and in the one that the seller has uploaded.
+    first_line: int
+    line: int
     #: The lines of its rows in the file that the seller has uploaded, where these are few and no value tells them.
     lines: list[int]
     #: What the rest of the row tells, where it is the only one.
@@ -380,12 +383,14 @@ def _show_groups(
     )
     alone = _rows_in_place(one, groups, values, rows)
     lines = _find_lines(key, values, layout)
-    own = seller_file.own_lines(key, {line for some in lines.values() for line in some})
+    own = seller_file.own_lines(key, {line for each in values for line in (each.first_line, *lines.get(each, ()))})
     meant = _tell_meant(one, values)
     shown: defaultdict[ErrorKind, list[ValueToFix]] = defaultdict(list)
     for each, problem in zip(values, problems, strict=True):
         told = [own[line] for line in lines.get(each, ())]
-        shown[each.kind].append(_show_value(each, found[each], offers[each], problem.values, told))
+        shown[each.kind].append(
+            _show_value(each, found[each], offers[each], problem.values, own[each.first_line], told)
+        )
     return [
         GroupToFix(
             group.kind,
@@ -469,13 +474,13 @@ def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> R
 
 
 def _show_value(
-    one: Value, found: Suggestion | None, offers: list[Offer], cells: Mapping[str, str], lines: list[int]
+    one: Value, found: Suggestion | None, offers: list[Offer], cells: Mapping[str, str], line: int, lines: list[int]
 ) -> ValueToFix:
     fields = [*_fields(one.kind, cells)]
     rest = _tell_rest(cells, {*one.kind.columns, *(column for column, _ in fields)})
-    return ValueToFix(
-        one.kind, one.value, one.rows, lines, rest, found.lead if found else "", offers, fields, _is_sure(one)
-    )
+    lead = found.lead if found else ""
+    numbers = one.rows, one.first_line, line, lines
+    return ValueToFix(one.kind, one.value, *numbers, rest, lead, offers, fields, _is_sure(one))
 
 
 def _tell_rest(cells: Mapping[str, str], shown: Collection[str]) -> str:
