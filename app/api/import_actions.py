@@ -102,6 +102,7 @@ def undo_import(public_id: uuid.UUID) -> Created:
 
     Listings that anything has changed since are kept. The undo is a run of its own, which can be paused, resumed and
     terminated. Repeated, the request answers with the same undo; if that was terminated, the rest is undone.
+    If listings that it has kept are as the import left them again, those are undone.
     """
     started = undo.start(seller_id(), public_id)
     return answer_created(started.public_id)

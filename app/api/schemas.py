@@ -394,7 +394,7 @@ class Undone(Answer):
     id = _id("The id of its latest undo, which has the counters.")
     status = _one_of(ImportStatus, "The status of that undo.")
     finished_at = _time("When that undo was over; null before.", null=True)
-    kept = _count("The listings that all its undos have kept.")
+    kept = _count("The listings that its undos have kept, and none of them has undone since.")
     not_processed = _count("The listings that are not undone, yet or until it is undone once more.")
 
 

@@ -84,7 +84,9 @@ def _verify_undo(one: Import) -> Iterator[str]:
     batches = lookups.list_batches(key)
     yield from compare("listings in all batches", sum(batch.total for batch in batches), one.total)
     if one.errors_removed_at is None:
-        yield from compare("listings kept", undo.count_kept(key), sum(batch.unchanged for batch in batches))
+        yield from compare(
+            "listings kept", undo.count_kept(one.seller_id, [one.id]), sum(batch.unchanged for batch in batches)
+        )
     for batch in batches:
         if batch.cursor == batch.end_byte:
             done = batch.created + batch.updated + batch.unchanged

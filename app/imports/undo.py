@@ -17,7 +17,7 @@ from app.models import Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, undo
 from app.queries.imports.lookups import WithCounters
-from app.queries.imports.undo import Slice
+from app.queries.imports.undo import Left, Passes, Slice
 from app.statuses import FINAL_IMPORT_STATUSES, ImportKind, ImportStatus, can_undo
 
 
@@ -33,38 +33,49 @@ def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
     """What undoing an import would do now. Nothing is written. Raises ImportNotFound or TransitionRefused."""
     found = _find(seller_id, public_id)
     parent = ImportKey(seller_id, found.of.id)
-    latest = lookups.find_undo(parent)
-    if latest is not None and not _is_open(latest):
-        is_over = ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES
-        raise TransitionRefused(f"This import {'has been' if is_over else 'is being'} undone already.")
-    has_unrecorded = undo.count_unrecorded_rows(parent) > 0
-    left = undo.count_left(parent, unrecorded=has_unrecorded, begun=latest is not None)
-    total = left.created + _count_updated(parent) if latest is None else latest.not_processed
+    latest, passes = lookups.find_undo(parent), undo.get_passes(parent)
+    if latest is not None and not _is_over(latest):
+        raise TransitionRefused("This import is being undone already.")
+    if latest is not None and not passes.current and not undo.count_kept(seller_id, passes.complete):
+        raise TransitionRefused("This import has been undone already.")
+    left = _count_left(parent, passes)
+    if latest is not None and passes.current:
+        total = latest.not_processed
+    else:
+        total = left.created + _count_updated(parent, passes)
     return Preview(left.as_created, left.as_updated, total - left.as_created - left.as_updated)
 
 
-def _count_updated(parent: ImportKey) -> int:
-    """The number of listings that an import updated."""
-    if undo.can_repeat(parent):
+def _count_left(parent: ImportKey, passes: Passes) -> Left:
+    return undo.count_left(parent, unrecorded=undo.count_unrecorded_rows(parent) > 0, undos=passes.current)
+
+
+def _count_updated(parent: ImportKey, passes: Passes) -> int:
+    """The number of listings that an import updated, or of those that the last pass has kept."""
+    if not passes.complete and undo.can_repeat(parent):
         recorded = undo.count_recorded(parent)
     else:
-        recorded = sum(one.listings for one in undo.list_recorded(parent))
+        recorded = sum(one.listings for one in undo.list_recorded(parent, passes.complete))
     return recorded + _count_unrecorded(parent)
 
 
 def start(seller_id: int, public_id: uuid.UUID) -> Import:
     """Undo an import. Raises ImportNotFound or TransitionRefused.
 
-    Repeated, it returns the same undo, unless that was terminated or has given a batch up: then the rest is undone.
+    Repeated, it returns the same undo, unless that was terminated or has given a batch up: then the rest is undone. If
+    listings that it has kept are as the import left them again, those are undone.
     """
     key = lookups.get_key(seller_id, public_id)
     # Until this transaction ends, nobody reopens, deletes or undoes the import.
     undo.hold(key)
     found = _find(seller_id, public_id)
-    latest = lookups.find_undo(key)
-    if latest is not None and not _is_open(latest):
+    latest, passes = lookups.find_undo(key), undo.get_passes(key)
+    if latest is not None and not _can_begin_again(key, latest, passes):
         return latest.of
-    plans, unrecorded = (_plan(found), _count_unrecorded(key)) if latest is None else (_plan_rest(latest), 0)
+    if latest is not None and passes.current:
+        plans, unrecorded = _plan_rest(latest), 0
+    else:
+        plans, unrecorded = _plan(found, passes.complete), _count_unrecorded(key)
     if not plans and not unrecorded:
         db.session.rollback()
         raise TransitionRefused(
@@ -81,13 +92,25 @@ def start(seller_id: int, public_id: uuid.UUID) -> Import:
     return started
 
 
-def _plan(found: WithCounters) -> list[BatchPlan]:
-    """The batches of an undo of all that an import has created and updated."""
+def _can_begin_again(parent: ImportKey, latest: WithCounters, passes: Passes) -> bool:
+    """Whether the undo ``latest`` is over and there is more to undo: its rest, or what it kept and can undo now."""
+    if not _is_over(latest):
+        return False
+    if passes.current:
+        return True
+    if not undo.count_kept(parent.seller_id, passes.complete):
+        return False
+    left = _count_left(parent, passes)
+    return left.as_created + left.as_updated > 0
+
+
+def _plan(found: WithCounters, kept: list[int]) -> list[BatchPlan]:
+    """The batches of an undo of all that an import has created and updated, or of what the undos ``kept``, if any."""
     parent = ImportKey(found.of.seller_id, found.of.id)
-    if undo.can_repeat(parent):
+    if not kept and undo.can_repeat(parent):
         undo.drop_repeated(parent)
     # All listings of the seller are looked through for those that it created, if there can be any.
-    parts = undo.list_created(parent) if found.created else [], undo.list_recorded(parent)
+    parts = undo.list_created(parent) if found.created else [], undo.list_recorded(parent, kept)
     size = rows_per_batch(sum(one.listings for part in parts for one in part), queue.count_workers_if_known() or 0)
     return [plan for part in parts for plan in _join(part, size)]
 
@@ -144,6 +167,5 @@ def _explain_refusal(found: WithCounters) -> str | None:
     return None
 
 
-def _is_open(latest: WithCounters) -> bool:
-    """Whether the undo ``latest`` is over and has left something to undo."""
-    return ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES and latest.not_processed > 0
+def _is_over(latest: WithCounters) -> bool:
+    return ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES

@@ -89,6 +89,7 @@ def init_app(app: Flask) -> None:
         ask_to_terminate=summary.ask_to_terminate,
         say_fixed=summary.say_fixed,
         say_taken_up=summary.say_taken_up,
+        say_undo=summary.say_undo,
         all_dealt_with=all_dealt_with,
         import_label=import_label,
         batch_label=batch_label,

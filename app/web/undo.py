@@ -10,7 +10,7 @@ from app.csvfile.columns import FIELDS, Column, as_cell
 from app.csvfile.contract import Condition
 from app.imports import undo
 from app.imports.errors import TransitionRefused
-from app.imports.reports import kept_listings, later_imports, progress
+from app.imports.reports import kept_listings, later_imports, progress, summary
 from app.imports.reports.check_preview import CellChange, ChangeShown
 from app.queries import begin_repeatable_read
 from app.queries.imports import undo_listings
@@ -41,6 +41,7 @@ def preview(public_id: uuid.UUID) -> ResponseReturnValue:
         "undo/preview.html",
         one=one,
         foreseen=foreseen,
+        name=summary.say_undo(related),
         undo_first=later_imports.list_undo_first(one, related, kept=foreseen.kept),
         # Where rows are that the seller has no file of.
         parent=related.parent if one.taken_up_as in {TakenUpAs.FIX, TakenUpAs.RETRY} else None,

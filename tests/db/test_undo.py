@@ -232,6 +232,63 @@ def test_what_an_undo_has_kept_it_keeps_although_the_listing_is_as_before_again(
     run_jobs()
     assert counts(rest) == (2, 0, 0)
     assert {(one[0], one[3]) for one in listed(seller)} == {("urn:test:1", "100")}
+    # What is left of it is undone by another one.
+    assert undo.preview(seller.id, older.public_id) == Preview(1, 0, 0)
+    of_kept = undo.start(seller.id, older.public_id)
+    run_jobs()
+    assert (counts(of_kept), listed(seller)) == ((1, 0, 0), set())
+    with pytest.raises(TransitionRefused, match="undone already"):
+        undo.preview(seller.id, older.public_id)
+
+
+def test_what_was_kept_is_undone_once_it_is_as_the_import_left_it(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_chunks_of(2, monkeypatch)
+    make_items(9)
+    start(seller, [row(urn=f"urn:test:{n}", price=1) for n in range(1, 7)])
+    run_jobs()
+    before = listed(seller)
+    updates = [row(mode="UPDATE", urn=f"urn:test:{n}", price=2) for n in range(1, 7)]
+    imported = start(seller, [*updates, *(row(urn=f"urn:test:{n}") for n in range(7, 10))], file_name="first.csv")
+    run_jobs()
+    later = []
+    for numbers in ((1, 4, 7), (4, 6, 8)):
+        later.append(start(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=3) for n in numbers]))
+        run_jobs()
+    by_hand(seller, 5, price=55)
+    undone = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert counts(undone) == (1, 2, 6)
+    # As long as nothing of it can be undone, it is not begun again.
+    assert undo.preview(seller.id, imported.public_id) == Preview(0, 0, 6)
+    assert undo.start(seller.id, imported.public_id).id == undone.id
+    undo.start(seller.id, later[1].public_id)
+    run_jobs()
+    preview = undo.preview(seller.id, imported.public_id)
+    assert preview == Preview(1, 1, 4)
+    second = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert (counts(second), look(second).total) == (tuple(preview), 6)
+    assert [one[0] for one in kept(second)] == [f"urn:test:{n}" for n in (1, 4, 5, 7)]
+    undo.start(seller.id, later[0].public_id)
+    run_jobs()
+    assert undo.preview(seller.id, imported.public_id) == Preview(1, 2, 1)
+    # Terminated, it is begun again for its rest.
+    third = undo.start(seller.id, imported.public_id)
+    write_one_chunk(monkeypatch, third)
+    commands.terminate(seller.id, third.public_id)
+    rest = undo.preview(seller.id, imported.public_id)
+    assert 0 < sum(rest) == look(third).not_processed
+    fourth = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert counts(fourth) == tuple(rest)
+    assert [a + b for a, b in zip(counts(third), counts(fourth), strict=True)] == [1, 2, 1]
+    assert {one for one in listed(seller) if one[0] != "urn:test:5"} == {
+        one for one in before if one[0] != "urn:test:5"
+    }
+    seller_id, ids = seller.id, [one.id for one in (imported, undone, second, third, fourth)]
+    assert [[*ledger.find_faults(db.session.get_one(Import, (seller_id, one)))] for one in ids] == [[]] * 5
 
 
 def test_what_another_undo_puts_back_meanwhile_is_looked_at_again(
@@ -669,6 +726,8 @@ def test_what_a_release_before_has_updated_is_kept(seller: Seller, run_jobs: Run
     run_jobs()
     assert (counts(undone), look(undone).status) == ((0, 0, 3), "COMPLETED")
     assert {one[1:] for one in kept(undone)} == {(None, None, False, True)}
+    assert undo.preview(seller.id, imported.public_id) == Preview(0, 0, 3)
+    assert undo.start(seller.id, imported.public_id).id == undone.id
     assert {one[3] for one in listed(seller)} == {"1", "2", "3"}
 
 

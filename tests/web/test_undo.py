@@ -98,8 +98,11 @@ def test_from_the_preview_to_what_was_kept(
     told = page(client, f"/imports/{mixed.public_id}")
     assert "4 of 4 rows were imported, then undone except for 2 listings." in words(told.select_one(".outcome"))
     assert ", 2 kept:" in words(told.select_one("[data-undone]"))
-    assert told.select_one("[data-undo]") is None
-    assert client.get(f"/imports/{mixed.public_id}/undo").status_code == 303
+    assert words(told.select_one("[data-undo] a")) == "Undo what was kept"
+    # Nothing of that can be undone yet.
+    again = page(client, f"/imports/{mixed.public_id}/undo")
+    assert why_kept(again) == REASONS
+    assert again.select("form[action$='/undo']") == []
     assert "Put back by the undo of mixed.csv" in words(page(client, "/listings"))
     # Of a listing that is gone, nothing is known for certain any more.
     succeeded = [*csv.reader(client.get(f"/imports/{mixed.public_id}/succeeded.csv").text.splitlines())]
@@ -110,6 +113,18 @@ def test_from_the_preview_to_what_was_kept(
         ["5", "urn:test:2/NEAR_MINT/", "updated or unchanged"],
     ]
     assert list(ledger.find_faults(mixed)) == list(ledger.find_faults(undone)) == []
+    first_undone = led_to(
+        press(client, page(client, str(again.select_one("[data-undo-first] a")["href"])), "Undo import")
+    )
+    run_jobs()
+    assert look(first_undone).updated == 1
+    preview = page(client, f"/imports/{mixed.public_id}/undo")
+    assert words(preview.select_one("h1")) == "Undo what was kept?"
+    assert why_kept(preview) == {"urn:test:4": REASONS["urn:test:4"]}
+    rest = led_to(press(client, preview, "Undo what was kept"))
+    run_jobs()
+    assert (look(rest).updated, look(rest).unchanged) == (1, 1)
+    assert "except for 1 listing." in words(page(client, f"/imports/{mixed.public_id}").select_one(".outcome"))
 
 
 def test_terminated_and_begun_again(
@@ -141,7 +156,7 @@ def test_terminated_and_begun_again(
     preview = page(client, f"/imports/{mixed.public_id}/undo").select_one("[data-kept]")
     assert preview is not None
     assert sum(int(str(preview[f"data-{name}"])) for name in ("removed", "put-back", "kept")) == 2
-    again = led_to(press(client, page(client, f"/imports/{mixed.public_id}/undo"), "Undo import"))
+    again = led_to(press(client, page(client, f"/imports/{mixed.public_id}/undo"), "Undo the rest"))
     run_jobs()
     assert (look(again).status, look(again).total) == ("COMPLETED", 2)
     assert {one[0]: one[3] for one in listed(seller)} == {"urn:test:1": "100", "urn:test:2": "260", "urn:test:4": "100"}
@@ -319,7 +334,9 @@ def test_by_a_program(app: Flask, seller: Seller, mixed: Import, run_jobs: RunJo
     assert [each["urn"] for each in (*first["kept"], *rest["kept"])] == ["urn:test:2", "urn:test:4"]
     assert rest["next"] is None
     one = client.get(path, headers=bearer).get_json()
-    assert (one["undone"]["id"], one["undone"]["kept"], "undo" in one["actions"]) == (undone["id"], 2, False)
+    assert (one["undone"]["id"], one["undone"]["kept"], "undo" in one["actions"]) == (undone["id"], 2, True)
+    # What was kept cannot be undone yet, so the request is answered with the same undo.
+    assert client.post(f"{path}/undo", headers=bearer).get_json()["id"] == undone["id"]
     refused = client.post(f"/api/v1/imports/{undone['id']}/undo", headers=bearer)
     assert (refused.status_code, "cannot be undone" in refused.get_json()["detail"]) == (409, True)
 

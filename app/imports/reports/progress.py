@@ -72,7 +72,7 @@ class ImportProgress(ImportState):
     undecided: int = 0
     #: The import that has rows which were left out or undecided, since they were decided; none is undecided then.
     decided_as: uuid.UUID | None = None
-    #: Whether the file, and the failed rows if any, are still within their retention.
+    #: Whether the file, and the failed rows if any (of an undo, what it has kept), are still within their retention.
     has_source: bool = True
     has_errors: bool = True
     #: The warnings of the upload check, about valid and invalid rows.
@@ -145,7 +145,7 @@ class RelatedImports:
     can_retry: list[RetriedRows]
     #: Its latest undo, or None.
     undo: ImportProgress | None = None
-    #: What all its undos have kept.
+    #: What its undos have kept, and none of them has undone since.
     kept: int = 0
     #: Whether it, or what its undo has left of it, can be undone now.
     can_undo: bool = False
@@ -269,6 +269,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -
             RetriedRows.FAILED: one.failed - closed - one.fixed.correct if one.has_errors else 0,
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
+    kept = _last_pass(undos)
     return RelatedImports(
         parent=parent,
         retries=retries,
@@ -280,11 +281,23 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -
             if (rows not in retries or rows is RetriedRows.FAILED) and can_retry(one.status, rows=count)
         ],
         undo=undos[-1] if undos else None,
-        kept=sum(each.unchanged for each in undos),
+        kept=sum(each.unchanged for each in kept),
         can_undo=can_undo(one.status, kind=one.kind, rows=one.created + one.updated)
         and not _is_past(undo_until(one.finished_at))
-        and (not undos or (undos[-1].finished_at is not None and undos[-1].not_processed > 0)),
+        and (not undos or (undos[-1].finished_at is not None and _has_left(undos[-1], kept))),
     )
+
+
+def _last_pass(undos: Sequence[ImportProgress]) -> Sequence[ImportProgress]:
+    """Of the undos of an import those that have gone over the same, last: see ``queries.imports.undo``."""
+    ends = [at for at, each in enumerate(undos[:-1], 1) if not each.not_processed]
+    return undos[ends[-1] :] if ends else undos
+
+
+def _has_left(latest: ImportProgress, last_pass: Sequence[ImportProgress]) -> bool:
+    """Whether the undo ``latest``, which is over, has left a rest, or listings that it is known to have kept."""
+    has_kept = any(each.unchanged for each in last_pass) and all(each.has_errors for each in last_pass)
+    return latest.not_processed > 0 or has_kept
 
 
 def undo_until(finished_at: datetime | None) -> datetime | None:
@@ -374,6 +387,6 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         created_at=one.created_at,
         finished_at=one.finished_at,
         has_source=one.source_removed_at is None,
-        has_errors=one.errors_removed_at is None or not found.failed,
+        has_errors=one.errors_removed_at is None or not (found.unchanged if one.is_undo else found.failed),
         **counters,
     )

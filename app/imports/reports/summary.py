@@ -46,6 +46,13 @@ _TAKEN_UP: dict[str | None, str] = {
 }
 
 
+def say_undo(related: RelatedImports) -> str:
+    """What undoing an import is called, by what its undos have left of it."""
+    if related.undo is None:
+        return "Undo import"
+    return "Undo the rest" if related.undo.not_processed else "Undo what was kept"
+
+
 def say_taken_up(taker: ImportProgress) -> str:
     """What ``taker``, whose name follows, has done with rows of another import."""
     how = taker.taken_up_as if taker.retry_of is RetriedRows.FAILED else None

@@ -8,11 +8,14 @@ puts the marks back with the values: the listing is as if the import had never b
 ``RECORDS`` are items: the batch is about the listings for them that the import created. Those from there on are
 records of earlier values: it is about the listings in them, which the import updated. A listing is in one slice.
 
+**Passes.** The first undo of an import, and those that undo the rest of it if it is terminated, go over all that the
+import has written: a pass. The next pass goes over what the one before has kept, by ``kept_listings``.
+
 **Locks.** An undo inserts no listing and locks in the order of the keys, so it deadlocks with no import (see
 ``queries.listings``): it waits only for locks, and who waits for a listing that it deletes holds none.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.queries import BatchKey, ImportKey, each, execute, fetch, fetch_as, fetch_one, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, entries
@@ -29,6 +32,18 @@ _KEY = ", ".join(KEY)
 #: The columns of a record that are null in those of a release that has no such column.
 _NULLABLE = (*FIELD_NAMES, *MARKS)
 
+
+def kept_by(listing: str, undos: str) -> str:
+    """SQL: whether one of the ``undos``, a parameter, has kept the listing with the key of ``listing``."""
+    return f"""
+    exists (
+        select from kept_listings by_undo
+        where by_undo.seller_id = %(seller_id)s and by_undo.import_id = any(%({undos})s::bigint[])
+          and {" and ".join(f"by_undo.{name} = {listing}.{name}" for name in KEY)}
+        offset 0)
+    """
+
+
 # Conditions on a listing ``l`` of which the import is known to have created it, or updated it and have its record.
 AS_CREATED = "(l.updated_import_id is null and l.edits is null)"
 AS_UPDATED = "(l.updated_import_id = %(import_id)s and l.edits is not distinct from l.edits_before)"
@@ -42,14 +57,8 @@ _UNRECORDED = f"""
         where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s
           and (e.item_id, e.condition, e.variants) = (l.item_id, l.condition, l.variants))
 """
-#: Kept by an undo of it that was terminated or gave a batch up: by one of ``list_undos``.
-KEPT_BEFORE = """
-    exists (
-        select from kept_listings k
-        where k.seller_id = %(seller_id)s and k.item_id = l.item_id and k.condition = l.condition
-          and k.variants = l.variants and k.import_id = any(%(undos)s::bigint[])
-        offset 0)
-"""
+#: Kept by an undo of it that was terminated or gave a batch up: by one of ``Passes.current``.
+KEPT_BEFORE = kept_by("l", "undos")
 _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(import_id)s"
 _SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
 #: The entries of records of listings that are in an earlier record, too.
@@ -77,6 +86,13 @@ class Reversed(NamedTuple):
     kept: int
 
 
+class Passes(NamedTuple):
+    """The undos of an import: those of the last complete pass, and those of a pass that has a rest."""
+
+    complete: list[int]
+    current: list[int]
+
+
 class Left(NamedTuple):
     """The numbers of listings that an import has created or updated."""
 
@@ -91,12 +107,20 @@ def hold(parent: ImportKey) -> None:
     execute("select from imports where seller_id = %(seller_id)s and id = %(import_id)s for no key update", parent)
 
 
-def list_undos(parent: ImportKey) -> list[int]:
-    """The ids of the undos of an import."""
-    query = (
-        f"select id from imports where seller_id = %(seller_id)s and parent_id = %(import_id)s and kind = {KIND_UNDO}"
-    )
-    return fetch_values(query, parent)
+def get_passes(parent: ImportKey, *, before: int | None = None) -> Passes:
+    """The undos of an import by their passes; with ``before``, those that were begun before this one."""
+    query = f"""
+        select i.id, i.total > sum(b.created + b.updated + b.unchanged) as has_rest
+        from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+        where i.seller_id = %(seller_id)s and i.parent_id = %(import_id)s and i.kind = {KIND_UNDO}
+          and (%(before)s::bigint is null or i.id < %(before)s)
+        group by i.seller_id, i.id order by i.id
+    """
+    passes = Passes([], [])
+    for one in fetch(query, parent, before=before):
+        undos = [*passes.current, one.id]
+        passes = passes._replace(current=undos) if one.has_rest else Passes(undos, [])
+    return passes
 
 
 # Planning -------------------------------------------------------------------------------------------------------------
@@ -111,8 +135,14 @@ def list_created(parent: ImportKey) -> list[Slice]:
     return fetch_as(Slice, query, parent)
 
 
-def list_recorded(parent: ImportKey) -> list[Slice]:
-    """The records of the listings that an import updated, each as a slice."""
+def list_recorded(parent: ImportKey, kept: list[int]) -> list[Slice]:
+    """The records of the listings that an import updated, each as a slice; of those that the undos ``kept``, if any."""
+    if kept:
+        query = f"""
+            select r.id + {RECORDS} as start, r.id + {RECORDS + 1} as "end", count(*) as listings
+            from {entries()} where {_RECORDS} and {kept_by("e", "kept")} group by r.id order by r.id
+        """
+        return fetch_as(Slice, query, parent, kept=kept)
     query = f"""
         select id + {RECORDS} as start, id + {RECORDS + 1} as "end", listings
         from earlier_values r where {_RECORDS} order by id
@@ -192,13 +222,13 @@ def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
 # Counting -------------------------------------------------------------------------------------------------------------
 
 
-def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
+def count_left(parent: ImportKey, *, unrecorded: bool, undos: list[int]) -> Left:
     """The listings that an import has left, and those that an undo would change now: if updated, they are recorded.
 
-    ``unrecorded`` says that there may be some without a record, ``begun`` that an undo may have kept some already.
+    ``unrecorded`` says that there may be some without a record. What ``undos`` have kept is left out.
     """
     recorded = f"not ({_UNRECORDED})" if unrecorded else "true"
-    is_open = f"not {KEPT_BEFORE}" if begun else "true"
+    is_open = f"not {KEPT_BEFORE}" if undos else "true"
     query = f"""
         select count(*) filter (where l.created_import_id = %(import_id)s) as created,
             count(*) filter (where l.created_import_id = %(import_id)s and {AS_CREATED} and {is_open}) as as_created,
@@ -207,7 +237,7 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
         from listings l
         where l.seller_id = %(seller_id)s and %(import_id)s in (l.created_import_id, l.updated_import_id)
     """
-    return fetch_as(Left, query, parent, undos=list_undos(parent) if begun else [])[0]
+    return fetch_as(Left, query, parent, undos=undos)[0]
 
 
 def count_unrecorded(parent: ImportKey) -> int:
@@ -225,19 +255,21 @@ def count_removed(parent: ImportKey) -> int:
     return int(fetch_value(query, parent))
 
 
-def count_kept(undo: ImportKey) -> int:
-    """The number of listings that are recorded as kept by an undo."""
-    query = "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s"
-    return int(fetch_value(query, undo))
+def count_kept(seller_id: int, undos: list[int]) -> int:
+    """The number of listings that are recorded as kept by some undos."""
+    query = (
+        "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = any(%(undos)s::bigint[])"
+    )
+    return int(fetch_value(query, seller_id=seller_id, undos=undos))
 
 
 def list_kept_lines(parent: ImportKey) -> list[int]:
-    """The lines of an import that have set what its undos have kept of it, as far as that was recorded.
+    """The lines of an import that have set what its last complete undo has kept of it, as far as that was recorded.
 
     Where a later import has changed the listing, its earlier values tell the line.
     """
-    undos = list_undos(parent)
-    if not any(count_kept(ImportKey(parent.seller_id, undo)) for undo in undos):
+    undos = get_passes(parent).complete
+    if not count_kept(parent.seller_id, undos):
         return []
     query = f"""
         select case when l.created_import_id = %(import_id)s then l.created_line else l.updated_line end as line
@@ -261,8 +293,10 @@ def reverse(undo: BatchKey, parent: ImportKey, *, start: int, end: int, limit: i
     Listings that are not as the import left them are kept, and recorded with what has changed them. The caller has
     locked the batch ``undo``.
     """
-    reverse_slice = _remove_created if start < RECORDS else _put_back
-    return reverse_slice({**parent._asdict(), "undo": undo.import_id, "start": start, "end": end, "limit": limit})
+    values = {**parent._asdict(), "undo": undo.import_id, "start": start, "end": end, "limit": limit}
+    if start < RECORDS:
+        return _remove_created(values)
+    return _put_back({**values, "kept": get_passes(parent, before=undo.import_id).complete})
 
 
 def _remove_created(values: dict[str, int]) -> Reversed:
@@ -295,8 +329,11 @@ def _remove_created(values: dict[str, int]) -> Reversed:
     return Reversed(values["end"], reversed_.removed, 0, reversed_.kept)
 
 
-def _put_back(values: dict[str, int]) -> Reversed:
-    """Give the listings in some records, at least one, the values that they had."""
+def _put_back(values: dict[str, Any]) -> Reversed:
+    """Give the listings in some records, at least one, the values that they had.
+
+    In a later pass, only those that the undos ``kept``.
+    """
     query = f"""
         select max(id) + {RECORDS + 1} as "end", sum(listings)::int as listings from (
             select r.id, r.listings, sum(r.listings) over (order by r.id) as so_far
@@ -309,30 +346,33 @@ def _put_back(values: dict[str, int]) -> Reversed:
         # They have been removed, which retention does not do while an undo needs them.
         raise LookupError(f"no earlier values from {values['start']} on")
     values = {**values, "end": records.end}
+    listings = records.listings
+    if values["kept"]:
+        listings = fetch_value(f"select count(*) from {entries()} where {_to_put_back(values)}", values)
     execute("savepoint unlocked")
-    put_back, kept = _put_back_or_keep(values, records.listings)
-    if put_back + kept < records.listings:
+    put_back, kept = _put_back_or_keep(values, listings)
+    if put_back + kept < listings:
         # Another undo has made a listing as the import left it, after the first statement had looked at it. That cannot
         # be once all are locked, in the order of the keys (see ``queries.listings``). Locking takes a third of the
         # time, and is seldom needed.
         execute("rollback to savepoint unlocked")
         query = f"""
             select count(*) from (
-                select {each("e", KEY)} from {entries()} where {_RECORDS} and {_IN_SLICE}
+                select {each("e", KEY)} from {entries()} where {_to_put_back(values)}
                 order by {each("e", KEY)} offset 0
             ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
         """
         execute(query, values)
-        put_back, _ = _put_back_or_keep(values, records.listings)
-    return Reversed(records.end, 0, put_back, records.listings - put_back)
+        put_back, _ = _put_back_or_keep(values, listings)
+    return Reversed(records.end, 0, put_back, listings - put_back)
 
 
-def _put_back_or_keep(values: dict[str, int], listings: int) -> tuple[int, int]:
+def _put_back_or_keep(values: dict[str, Any], listings: int) -> tuple[int, int]:
     """How many of the ``listings`` in some records it has put back, and how many it has recorded as kept."""
     in_records = f"""(
         select {each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
             {", ".join(f"r.{name} is null as no_{name}" for name in FIELD_NAMES)}
-        from {entries()} where {_RECORDS} and {_IN_SLICE} order by {each("e", KEY)} offset 0
+        from {entries()} where {_to_put_back(values)} order by {each("e", KEY)} offset 0
     ) k"""
     # As in ``queries.listings``: the listings are looked up by their keys, in that order, and written at their places.
     # What another transaction has changed while this one waited for it is looked at again, but not its place.
@@ -364,6 +404,12 @@ def _put_back_or_keep(values: dict[str, int], listings: int) -> tuple[int, int]:
         on conflict do nothing
     """
     return put_back, execute(query, values)
+
+
+def _to_put_back(values: dict[str, Any]) -> str:
+    """SQL: whether an entry ``e`` of a record ``r`` is in the slice and in the pass."""
+    in_slice = f"{_RECORDS} and {_IN_SLICE}"
+    return f"{in_slice} and {kept_by('e', 'kept')}" if values["kept"] else in_slice
 
 
 #: Of the marks, those by which it is told what has changed a listing last.

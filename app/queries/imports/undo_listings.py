@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from app.csvfile.columns import Value
 from app.queries import ImportKey, each, fetch
-from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE, list_undos
+from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE, get_passes, kept_by
 from app.queries.listings.earlier_values import entries
 from app.queries.listings.listings import FIELD_NAMES, HAS_KEY, KEY, ListingKey, fields_of, key_of
 from app.statuses import ImportKind
@@ -15,6 +15,8 @@ _RECORDS_SEARCHED = 20
 _FIRST_RECORDS = f"""(
     select * from earlier_values r where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s
     order by r.id limit {_RECORDS_SEARCHED})"""
+#: Of entries of records: those that the next undo goes over.
+_IN_PASS = f"(cardinality(%(undos)s::bigint[]) = 0 or {kept_by('e', 'undos')})"
 
 
 class Example(NamedTuple):
@@ -53,7 +55,7 @@ def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
             and not {KEPT_BEFORE}
         order by {each("l", KEY)} limit %(limit)s
     """
-    rows = fetch(query, parent, undos=list_undos(parent), limit=limit)
+    rows = fetch(query, parent, undos=get_passes(parent).current, limit=limit)
     return [Example(row.urn, row.name, row.condition, row.variants, fields_of(row), {}) for row in rows]
 
 
@@ -72,7 +74,7 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
         join items i on i.id = k.item_id
         limit %(limit)s
     """
-    rows = fetch(query, parent, undos=list_undos(parent), limit=limit)
+    rows = fetch(query, parent, undos=get_passes(parent).current, limit=limit)
     return [
         Example(row.urn, row.name, row.condition, row.variants, fields_of(row), fields_of(row, "then_")) for row in rows
     ]
@@ -81,9 +83,10 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
 def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
     """Some of the listings that undoing the import ``parent`` would keep.
 
-    None once an undo of it has been begun: which of them that has kept already is not looked up.
+    None where an undo of it has left a rest: which of them that has kept already is not looked up.
     """
-    if list_undos(parent):
+    passes = get_passes(parent)
+    if passes.current:
         return []
     query = f"""
         select * from (
@@ -96,22 +99,23 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
             (select l.seller_id, {each("l", KEY)}, nullif(l.updated_import_id, %(import_id)s),
                 case when l.updated_import_id <> %(import_id)s then l.updated_line end,
                 l.edits is distinct from l.edits_before, false
-             from (select distinct {each("e", KEY)} from {entries(_FIRST_RECORDS)} offset 0) k
+             from (select distinct {each("e", KEY)} from {entries(_FIRST_RECORDS)} where {_IN_PASS} offset 0) k
              cross join lateral (select * from listings l where {HAS_KEY} and not {AS_UPDATED} offset 0) l
              limit %(limit)s)
         ) l
         limit %(limit)s
     """
-    return _name(query, parent, limit=limit)
+    return _name(query, parent, limit=limit, undos=passes.complete)
 
 
 def count_changed(parent: ImportKey) -> dict[int, int]:
     """By the import that was the last to change them, how many listings undoing the import ``parent`` would keep.
 
-    Without those that have been changed by hand since, which no undo makes as the import left them. Nothing once an
-    undo of it has been begun, as for ``list_to_keep``.
+    Without those that have been changed by hand since, which no undo makes as the import left them. Nothing where an
+    undo of it has left a rest, as for ``list_to_keep``.
     """
-    if list_undos(parent):
+    passes = get_passes(parent)
+    if passes.current:
         return {}
     query = f"""
         select changer, sum(listings)::int as listings from (
@@ -123,7 +127,7 @@ def count_changed(parent: ImportKey) -> dict[int, int]:
             select l.updated_import_id, count(*)
             from (
                 select distinct {each("e", KEY)} from {entries()}
-                where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s
+                where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s and {_IN_PASS}
             ) k
             join listings l on {HAS_KEY}
             where l.created_import_id <> %(import_id)s and l.updated_import_id <> %(import_id)s
@@ -132,7 +136,7 @@ def count_changed(parent: ImportKey) -> dict[int, int]:
         ) l
         group by 1
     """
-    return {row.changer: row.listings for row in fetch(query, parent)}
+    return {row.changer: row.listings for row in fetch(query, parent, undos=passes.complete)}
 
 
 def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) -> list[Kept]:
