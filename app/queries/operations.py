@@ -1,13 +1,15 @@
 """Queries for operators: the imports of all sellers, the queue, the workers, and what went wrong."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.import_fields import ImportState
 from app.queries import ImportKey, execute, fetch_as, fetch_value
+from app.queries.imports.corrections import find_failed_again
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     CAN_REOPEN,
@@ -46,7 +48,7 @@ class ImportSeen(ImportState):
     source_removed: bool
     #: As in ``ImportProgress``.
     is_dealt_with: bool
-    closed: int
+    dealt_with: int
     is_undone: bool
 
 
@@ -168,7 +170,7 @@ _IMPORTS = f"""
             - min(b.started_at)), 0))::float8 as rows_per_second,
         i.source_removed_at is not null as source_removed, i.dealt_with_at is not null as is_dealt_with,
         coalesce((select taken + left_out from fixings f where f.seller_id = i.seller_id and f.import_id = i.id), 0)
-            as closed,
+            as dealt_with,
         exists ({ITS_UNDOS} and u.status = {IMPORT_COMPLETED}) as is_undone
     from imports i
     join sellers s on s.id = i.seller_id
@@ -206,7 +208,16 @@ def find_import(public_id: uuid.UUID) -> ImportSeen | None:
 
 def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
     query = f"{_IMPORTS.format(condition=condition)} order by {order} limit %(limit)s"
-    return fetch_as(_seen, query, limit=limit, **values)
+    found = fetch_as(_seen, query, limit=limit, **values)
+    of_seller: defaultdict[int, list[int]] = defaultdict(list)
+    for one in found:
+        if one.dealt_with:
+            of_seller[one.seller_id].append(one.import_id)
+    again = {import_id: of for each in of_seller.items() for import_id, of in find_failed_again(*each).items()}
+    return [
+        replace(one, dealt_with=one.dealt_with - sum(each.open for each in again.get(one.import_id, ())))
+        for one in found
+    ]
 
 
 def _seen(*, kind: str, status: str, **others: Any) -> ImportSeen:

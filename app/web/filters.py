@@ -110,14 +110,14 @@ def init_app(app: Flask) -> None:
 
 def all_dealt_with(one: ImportProgress | ImportSeen) -> bool:
     """Whether nothing is left to do about a FAILED import: then nothing that is shown of it is red any more."""
-    are_closed = 0 < one.failed <= one.closed and one.successful + one.failed == one.total
+    are_closed = 0 < one.failed <= one.dealt_with and one.successful + one.failed == one.total
     return one.status == ImportStatus.FAILED and not one.is_check and (one.is_dealt_with or are_closed)
 
 
 def import_label(one: ImportProgress | ImportSeen) -> Label:
     """The label of an import's status. It is red if most rows have failed or were not processed, and are still so.
 
-    Failed rows that another import has taken up, or that were left out, count no more.
+    Failed rows that another import has imported, or that were left out, count no more.
     """
     if one.is_pausing:
         return _PAUSING_LABEL
@@ -127,7 +127,7 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
         return STATUS_LABELS[one.status]
     if all_dealt_with(one):
         return DEALT_WITH_LABEL
-    left = one.total - one.successful - one.closed
+    left = one.total - one.successful - one.dealt_with
     most_succeed = left * 2 < one.total
     if one.kind == ImportKind.CHECK and one.failed:
         # Nothing has failed: a check that finds mistakes has done its work.

@@ -25,7 +25,7 @@ from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine, report
 from app.imports.fixes.answers import REASON, SINCE, NewAnswer, Rule
 from app.imports.fixes.engine import NotOneRow
-from app.imports.reports import progress, seller_file
+from app.imports.reports import progress, seller_file, summary
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from app.queries import ImportKey
@@ -227,7 +227,9 @@ def _nothing(one: ImportProgress) -> ResponseReturnValue:
     if one.finished_at is None:
         raise TransitionRefused("This import has not finished yet, so its failed rows cannot be corrected now.")
     related = progress.get_related(one)
-    if one.failed and related.closed >= one.failed:
+    if one.open_again and related.closed >= one.failed:
+        flash(f"{summary.say_fixed(one)}.", "info")
+    elif one.failed and related.closed >= one.failed:
         failed = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
         flash(f"{failed} dealt with.", "success")
     else:

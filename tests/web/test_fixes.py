@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,9 +20,9 @@ from app.imports.reports import progress
 from app.imports.reports.summary import describe
 from app.models import Import, Listing, Seller
 from app.queries import ImportKey
-from app.queries.imports import corrections
+from app.queries.imports import corrections, row_errors
 from app.statuses import RetriedRows
-from tests.factories import csv_bytes, make_items, row, start, with_header
+from tests.factories import csv_bytes, look, make_items, row, start, with_header
 from tests.pages import csrf_token, page, press, read, words, words_but_times
 from tests.processes import ROOT
 from tests.samples import SAMPLES, load_catalog, needs_samples
@@ -220,6 +221,64 @@ def test_what_fails_again_goes_on_from_the_new_import_and_names_its_first_line(
     assert "Line 2 line 4 of stock.csv" in words(chain.look("/rows"))
 
 
+def take_up_again(way: str, one: Import) -> Import:
+    """Import the failed rows of an import on lines 2 and 3 in one way, as they are."""
+    db.session.rollback()
+    if way == "retry":
+        return commands.retry(one.seller_id, one.public_id, RetriedRows.FAILED)
+    if way == "upload":
+        rows = [row(price="x", reference=each) for each in "ab"]
+        return commands.upload(one.seller_id, "p2.csv", [csv_bytes([*rows, row(urn="urn:test:3")])])
+    # They are right until the listings are there, which another import has made by then.
+    engine.give_cells(one, {line: {"PRICE": "5", "URN": f"urn:test:{line - 1}"} for line in (2, 3)})
+    start_listings = [row(urn=f"urn:test:{at}") for at in (1, 2)]
+    commands.upload(one.seller_id, "meanwhile.csv", [csv_bytes(start_listings)])
+    return commands.import_corrected(one.seller_id, one.public_id)
+
+
+@pytest.mark.parametrize("way", ["retry", "upload", "fix"])
+def test_rows_that_fail_again_are_neither_imported_nor_dealt_with(
+    client: FlaskClient, seller: Seller, run_jobs: Run, way: str
+) -> None:
+    make_items()
+    one = start(seller, [row(price="x", reference=each) for each in "abcd"], file_name="p1.csv")
+    run_jobs()
+    engine.leave_out(one, [4, 5], "sold")
+
+    def told(of: Import) -> tuple[str, list[str]]:
+        soup = page(client, f"/imports/{of.public_id}")
+        return words(soup.select_one(".outcome")), [words(pill) for pill in soup.select("[data-state] .pill")]
+
+    again = take_up_again(way, one)
+    run_jobs()
+    assert told(one) == (
+        f"None of the 4 rows were imported. 4 rows failed: 2 failed again in {look(again).name}, 2 left out.",
+        ["Failed"],
+    )
+    soup = page(client, f"/imports/{one.public_id}")
+    (note,) = soup.select("li[data-failed-again]")
+    assert words(note) == f"2 rows failed again in {look(again).name}"
+    assert f"/imports/{again.public_id}" in str(note)
+    assert f"· 2 failed again in {look(again).name}" in words(page(client, f"/imports/{one.public_id}/fix"))
+    for path in ("", "/errors"):
+        fates = [words(each) for each in page(client, f"/imports/{one.public_id}{path}").select("[data-fate]")]
+        assert [each.partition(", but ")[2] for each in fates[:2]] == [f"failed again in {look(again).name}"] * 2
+        assert fates[2:] == ["Left out"] * 2
+    # Left out there, or imported from there, they are dealt with here, too.
+    failed = [error.line for error in row_errors.find(ImportKey.of(again), [2, 3]).values()]
+    engine.leave_out(again, failed[:1], "gone")
+    assert f"4 rows failed: 1 failed again in {look(again).name}, 2 left out, 1 left out later." in told(one)[0]
+    engine.give_cells(again, {failed[1]: {"PRICE": "7", "URN": "urn:test:2", "CONDITION": "PL"}})
+    last = commands.import_corrected(seller.id, again.public_id)
+    run_jobs()
+    assert look(last).successful == 1
+    outcome, pills = told(one)
+    assert outcome.endswith("All 4 failed rows are dealt with: 1 imported later, 2 left out, 1 left out later.")
+    assert pills == ["Dealt with"]
+    fates = [words(each) for each in page(client, f"/imports/{one.public_id}/errors").select("[data-fate]")]
+    assert [each.partition(" in ")[2] for each in fates[:2]] == [look(again).name, look(last).name]
+
+
 def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     client: FlaskClient, seller: Seller, run_jobs: Run
 ) -> None:
@@ -314,7 +373,7 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     presses.press("Import 3 corrected rows", soup)
     again = presses.look()
     assert len(again.select(".fix-answers > li")) == len(soup.select(".fix-answers > li"))
-    assert words(again.select_one(".fix-answers > li:last-child")).endswith("imported later")
+    assert words(again.select_one(".fix-answers > li:last-child")).endswith("in a later import")
     # A page that was there before still has the button.
     client.post(str(button["action"]), data=taken_back)
     assert "Nothing was taken back" in words(presses.look().select_one("main"))

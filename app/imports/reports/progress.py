@@ -12,7 +12,7 @@ from app.imports.reports import seller_file
 from app.imports.reports.seller_file import SellerFile
 from app.queries import ImportKey
 from app.queries.imports import lookups
-from app.queries.imports.corrections import NOTHING_DONE, Standing
+from app.queries.imports.corrections import NOTHING_DONE, FailedAgain, Standing
 from app.queries.imports.lookups import ANY, ImportFilter
 from app.queries.imports.throughput import RecordedBatch
 from app.statuses import (
@@ -59,6 +59,8 @@ class ImportProgress(ImportState):
     is_dealt_with: bool = False
     #: How far its failed rows are corrected.
     fixed: Standing = NOTHING_DONE
+    #: In which imports its failed rows have failed again.
+    failed_again: Sequence[FailedAgain] = ()
     #: Whether all that could be undone of it is; None: it has no undo.
     is_undone: bool | None = None
     #: How it has taken up failed rows of its parent; None where it has none, or by a release that did not record it.
@@ -97,6 +99,26 @@ class ImportProgress(ImportState):
     def closed(self) -> int:
         """The number of failed rows that are left out or taken up, as far as that was recorded."""
         return self.fixed.closed
+
+    @property
+    def open_again(self) -> int:
+        """The number of failed rows that have failed again in another import, and are not left out there."""
+        return sum(each.open for each in self.failed_again)
+
+    @property
+    def left_out_later(self) -> int:
+        """The number of failed rows that have failed again in another import, and are left out there."""
+        return sum(each.left_out for each in self.failed_again)
+
+    @property
+    def imported_later(self) -> int:
+        """The number of failed rows that others have taken up, without those that have failed again."""
+        return self.fixed.taken - self.open_again - self.left_out_later
+
+    @property
+    def dealt_with(self) -> int:
+        """The number of failed rows that need no more attention: closed, and not failed again."""
+        return self.closed - self.open_again
 
     @property
     def fixes_key(self) -> uuid.UUID:

@@ -7,6 +7,7 @@ from app.csvfile.causes import Code
 from app.csvfile.contract import listed
 from app.humanize import counted
 from app.imports.reports.progress import ImportProgress, RelatedImports
+from app.queries.imports.corrections import FailedAgain
 from app.queries.imports.error_groups import Group
 from app.statuses import ImportKind, ImportStatus, RetriedRows, TakenUpAs
 
@@ -27,13 +28,18 @@ def say_fixed(one: ImportProgress, of: str = "", by: str = "") -> str:
     ``of`` follows the rows where it is not clear whose they are, and ``by`` the number of those that are imported.
     """
     fixed, open_rows = one.fixed, one.failed - one.closed - one.fixed.correct
-    told = [(fixed.taken, f"imported later{by}"), (fixed.left_out, "left out")]
+    told = [(one.imported_later, f"imported later{by}"), *((each.open, _again_in(each)) for each in one.failed_again)]
+    told += [(fixed.left_out, "left out"), (one.left_out_later, "left out later")]
     told += [(fixed.correct, "corrected but not imported"), (open_rows, "left to fix")]
     became = ", ".join(f"{count:,} {what}" for count, what in told if count)
-    if one.closed < one.failed:
+    if one.dealt_with < one.failed:
         return f"{_rows(one.failed)}{of} failed: {became}"
     which = f"The failed row{of} is" if one.failed == 1 else f"All {one.failed:,} failed rows{of} are"
     return f"{which} dealt with: {became}"
+
+
+def _again_in(found: FailedAgain) -> str:
+    return f"failed again in {found.name}"
 
 
 #: By which rows of another import one has, and of failed ones by how it has them.
@@ -209,7 +215,7 @@ def _left_out(one: ImportProgress) -> Iterator[str]:
 def _are_retried(one: ImportProgress, related: RelatedImports) -> bool:
     """Whether all of its failed rows have been imported again as they were."""
     by_retries = all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in related.takers)
-    return related.closed >= one.failed and by_retries and not one.fixed.left_out
+    return related.closed >= one.failed and by_retries and not one.fixed.left_out and not one.failed_again
 
 
 def _check_over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
@@ -269,7 +275,7 @@ def _say_imported(one: ImportProgress, related: RelatedImports | None) -> str:
 
     They are not called live: a row may have made its listing a hidden one.
     """
-    later = [*_imported_since(related)] if related else []
+    later = [*_imported_since(one, related)] if related else []
     in_part = _undone_in_part(related) if related else ""
     imported = one.successful + sum(count for count, _ in later)
     words = f"{_share_imported(imported, one.total)}{'' if imported or not in_part else ' at first'}"
@@ -279,7 +285,7 @@ def _say_imported(one: ImportProgress, related: RelatedImports | None) -> str:
     return f"{words}: {', '.join([*told, *(f'{count:,} {how}' for count, how in later)])}{in_part}"
 
 
-def _imported_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
+def _imported_since(one: ImportProgress, related: RelatedImports) -> Iterator[tuple[int, str]]:
     """How many rows of an import others have imported, and how that came; none if it is not known of all of these."""
     takers = [taker for taker in related.takers if taker.successful and taker.is_undone is None]
     # A file that was uploaded may have other rows, too.
@@ -289,6 +295,9 @@ def _imported_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
         count = sum(taker.successful for taker in takers if (taker.taken_up_as is TakenUpAs.FIX) is is_fixed)
         if count:
             yield count, f"after you fixed {'it' if count == 1 else 'them'}" if is_fixed else "by a retry"
+    count = one.imported_later - sum(taker.successful for taker in takers)
+    if count > 0 and all(taker.processed == taker.total and taker.is_undone is None for taker in related.takers):
+        yield count, f"after {'it' if count == 1 else 'they'} had failed again"
 
 
 def _undone_in_part(related: RelatedImports) -> str:

@@ -77,6 +77,17 @@ _UNLESS_TAKEN = """
     returning 1
 """
 _LET_GO = f"update corrections set taken_by = null, taken_line = null where {_THIS} and taken_by = %(by)s"
+#: The correction of a row in the import that has taken it up, and whether it has failed there.
+_TAKEN_ON = """
+    select * from corrections
+    where seller_id = %(seller_id)s and import_id = {0}.taken_by and line = {0}.taken_line offset 0
+"""
+_FAILED_THERE = """
+    exists (
+        select from row_errors e
+        where e.seller_id = %(seller_id)s and e.import_id = c.taken_by and e.line = c.taken_line
+    )
+"""
 #: The line on which each of these rows begins in a file of their own below its header.
 _PLACES = """
     1 + sum(1 + length("row") - length(replace("row", E'\\n', ''))) over (order by line)
@@ -672,11 +683,61 @@ def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dic
     return {row.taken_line: row.line for row in fetch(query, parent, by=by, lines=[*lines])}
 
 
+class FailedAgain(NamedTuple):
+    """Failed rows of an import that have failed again, the last time in one that has taken them up."""
+
+    public_id: UUID
+    name: str
+    #: How many of them are not left out there; and how many are.
+    open: int
+    left_out: int
+
+
+def find_failed_again(seller_id: int, ids: Collection[int]) -> dict[int, list[FailedAgain]]:
+    """Where failed rows of imports with these ids have failed again, by id, the earliest import first.
+
+    What has failed there, and was taken up from there by others in turn, counts where it has failed last.
+    """
+    # As a condition that is no join, the failed rows of the takers are hashed, whatever the planner takes their number
+    # for. From there on, few rows are looked up by their keys.
+    query = f"""
+        with recursive failed as (
+            select c.import_id as parent_id, c.taken_by, c.taken_line from corrections c
+            where c.seller_id = %(seller_id)s and c.import_id = any(%(ids)s::bigint[]) and c.taken_by is not null
+              and ((c.taken_by, c.taken_line) in (
+                  select e.import_id, e.line from (
+                      select distinct taken_by from corrections
+                      where seller_id = %(seller_id)s and import_id = any(%(ids)s::bigint[]) and taken_by is not null
+                  ) t cross join lateral (
+                      select import_id, line from row_errors
+                      where seller_id = %(seller_id)s and import_id = t.taken_by offset 0
+                  ) e
+              )) is true
+            union all
+            select f.parent_id, c.taken_by, c.taken_line from failed f
+            cross join lateral ({_TAKEN_ON.format("f")}) c
+            where c.taken_by is not null and {_FAILED_THERE}
+        ), last as (
+            select f.parent_id, f.taken_by, coalesce(c.state = {_LEFT_OUT}, false) as is_left_out
+            from failed f left join lateral ({_TAKEN_ON.format("f")}) c on true where c.taken_by is null
+        )
+        select last.parent_id, t.public_id, coalesce(nullif(t.name, ''), t.file_name) as name,
+            count(*) filter (where not is_left_out) as open, count(*) filter (where is_left_out) as left_out
+        from last join imports t on t.seller_id = %(seller_id)s and t.id = last.taken_by
+        group by last.parent_id, t.seller_id, t.id order by t.id
+    """
+    found: dict[int, list[FailedAgain]] = {}
+    for row in fetch(query, seller_id=seller_id, ids=[*ids]):
+        found.setdefault(row.parent_id, []).append(FailedAgain(row.public_id, row.name, row.open, row.left_out))
+    return found
+
+
 class Fate(NamedTuple):
     """What has become of a failed row that is dealt with, and of one that waits to be imported."""
 
     state: CorrectionState
-    #: The import that has taken it up, if any: its name, how it has it, and whether the row has failed there again.
+    #: The last import that has taken it up: its name, how it has it, and whether the row has failed there again.
+    #: If it is left out there, the state is LEFT_OUT.
     public_id: UUID | None
     name: str | None
     taken_up_as: TakenUpAs | None
@@ -686,14 +747,20 @@ class Fate(NamedTuple):
 def find_fates(key: ImportKey, lines: Collection[int]) -> dict[int, Fate]:
     """The fates of the failed rows on these lines, without those of rows that are open."""
     query = f"""
-        select c.line, c.state, t.public_id, coalesce(nullif(t.name, ''), t.file_name) as name, t.taken_up_as,
-            exists (
-                select from row_errors f
-                where f.seller_id = %(seller_id)s and f.import_id = c.taken_by and f.line = c.taken_line
-            ) as has_failed
-        from unnest(%(lines)s::int[]) as e (line) join {_CORRECTION}
-        left join imports t on t.seller_id = %(seller_id)s and t.id = c.taken_by
-        where c.taken_by is not null or c.state <> {_OPEN}
+        with recursive way as (
+            select c.line, c.state, c.taken_by, c.taken_line, 1 as step
+            from unnest(%(lines)s::int[]) as e (line) join {_CORRECTION}
+            where c.taken_by is not null or c.state <> {_OPEN}
+            union all
+            select w.line, c.state, coalesce(c.taken_by, w.taken_by), c.taken_line, w.step + 1
+            from way w cross join lateral ({_TAKEN_ON.format("w")}) c
+            where c.taken_by is not null or c.state = {_LEFT_OUT}
+        )
+        select distinct on (c.line) c.line, case when c.taken_line is null then c.state else {_OPEN} end as state,
+            t.public_id, coalesce(nullif(t.name, ''), t.file_name) as name, t.taken_up_as,
+            {_FAILED_THERE} as has_failed
+        from way c left join imports t on t.seller_id = %(seller_id)s and t.id = c.taken_by
+        order by c.line, c.step desc
     """
     return {
         row.line: Fate(

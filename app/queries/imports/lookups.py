@@ -1,7 +1,7 @@
 """Queries on imports and their batches, for pages, the dispatcher and the reconciler."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,7 +12,8 @@ from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
 from app.extensions import db
 from app.models import Batch, Conversion, Fixing, Import
 from app.queries import BatchKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
-from app.queries.imports.corrections import NOTHING_DONE, Standing
+from app.queries.imports import corrections
+from app.queries.imports.corrections import NOTHING_DONE, FailedAgain, Standing
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     IMPORT_FAILED,
@@ -86,6 +87,8 @@ class WithCounters(NamedTuple):
     fixed: Standing
     #: Whether all that could be undone of it is; None: it has no undo.
     is_undone: bool | None
+    #: Where its failed rows have failed again.
+    failed_again: Sequence[FailedAgain] = ()
 
     @property
     def not_processed(self) -> int:
@@ -436,11 +439,16 @@ def _with_counters() -> Select[Any]:
 
 def _list(query: Select[Any]) -> list[WithCounters]:
     """The imports that are found by a query that begins with ``_with_counters``."""
-    return [_counted(row) for row in db.session.execute(query)]
+    found = [_counted(row) for row in db.session.execute(query)]
+    # Asked of those alone that have any: most pages need no further statement.
+    ids = [one.of.id for one in found if one.fixed.taken]
+    again = corrections.find_failed_again(found[0].of.seller_id, ids) if ids else {}
+    return [one._replace(failed_again=again.get(one.of.id, ())) for one in found]
 
 
 def _counted(row: Row[Any]) -> WithCounters:
-    found = WithCounters(of=row.Import, **{name: getattr(row, name) for name in WithCounters._fields[1:]})
+    counted = (name for name in WithCounters._fields[1:] if name not in WithCounters._field_defaults)
+    found = WithCounters(of=row.Import, **{name: getattr(row, name) for name in counted})
     return found._replace(fixed=NOTHING_DONE if row.fixed.version is None else Standing(*row.fixed))
 
 
