@@ -241,16 +241,17 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
     related = progress.get_related(one)
     foreign = seller_file.get_ledger(one.key) if one.conversion else None
     reopened = _find_reopened(related.parent if one.is_undo else one)
+    origin = _find_origin(one, related)
     told = summary.describe(one, groups=len(groups), related=related)
     return {
         "one": one,
         "related": related,
         # Where the rows are fixed that this page offers to fix.
-        "fixable": reopened if reopened and not related.can_fix(one) else Fixable(one, related),
+        "fixable": Fixable(one, related) if related.can_fix(one) else reopened or origin or Fixable(one, related),
         "reopened": reopened,
         "foreign": foreign,
         "outcome": f"{told} {summary.reassure(one)}".rstrip(),
-        "step": next_step(one, related, reopened),
+        "step": next_step(one, related, reopened, origin),
         "undo_until": progress.undo_until(one.finished_at),
         "takes_up": _list_taking_up(one, related, groups),
         "warnings": likely_mistakes.list_warnings(one, related),
@@ -267,6 +268,15 @@ def _find_reopened(undone: ImportProgress | None) -> Fixable | None:
     parent = progress.get_related(undone).parent if undone and undone.is_undone and undone.taken_up_as else None
     reopened = Fixable(parent, progress.get_related(parent)) if parent else None
     return reopened if reopened and reopened.related.can_fix(reopened.one) else None
+
+
+def _find_origin(one: ImportProgress, related: RelatedImports) -> Fixable | None:
+    """The import some of whose failed rows one that is over has, if others of them are still to be fixed."""
+    parent = related.parent if one.taken_up_as and one.finished_at else None
+    if parent is None or parent.is_dealt_with:
+        return None
+    origin = Fixable(parent, progress.get_related(parent))
+    return origin if origin.related.can_fix(parent) else None
 
 
 def _title(one: ImportProgress) -> str:

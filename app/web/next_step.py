@@ -32,15 +32,21 @@ class Fixable(NamedTuple):
     related: RelatedImports
 
 
-def next_step(one: ImportProgress, related: RelatedImports, reopened: Fixable | None) -> NextStep:
-    """What the page of ``one`` offers first; ``reopened`` is the import that has its rows again, as they are undone."""
+def next_step(
+    one: ImportProgress, related: RelatedImports, reopened: Fixable | None, origin: Fixable | None = None
+) -> NextStep:
+    """What the page of ``one`` offers first.
+
+    ``reopened`` is the import that has its rows again, as they are undone, and ``origin`` the one whose failed rows it
+    has in part, if others of them are open.
+    """
     if one.can_resume:
         return NextStep.RESUME
     if one.finished_at is None:
         return NextStep.WAIT
     if one.is_undo:
         return _of_undo(one, related, reopened)
-    return _of_check(one, related) if one.is_check else _of_import(one, related, reopened)
+    return _of_check(one, related) if one.is_check else _of_import(one, related, reopened, origin)
 
 
 def _of_undo(one: ImportProgress, related: RelatedImports, reopened: Fixable | None) -> NextStep:
@@ -60,11 +66,15 @@ def _of_check(one: ImportProgress, related: RelatedImports) -> NextStep:
     return NextStep.VIEW_ERRORS if one.failed and one.has_errors else NextStep.WAIT
 
 
-def _of_import(one: ImportProgress, related: RelatedImports, reopened: Fixable | None) -> NextStep:
+def _of_import(
+    one: ImportProgress, related: RelatedImports, reopened: Fixable | None, origin: Fixable | None
+) -> NextStep:
     if reopened or (related.can_fix(one) and not one.is_dealt_with):
         return NextStep.FIX
     if RetriedRows.REMAINING in related.can_retry:
         return NextStep.IMPORT
     if related.takers:
         return NextStep.FOLLOW
+    if origin:
+        return NextStep.FIX
     return NextStep.VIEW_LISTINGS if one.successful and not related.is_all_undone(one) else NextStep.WAIT

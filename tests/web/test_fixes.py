@@ -221,6 +221,30 @@ def test_what_fails_again_goes_on_from_the_new_import_and_names_its_first_line(
     assert "Line 2 line 4 of stock.csv" in words(chain.look("/rows"))
 
 
+def test_an_import_of_fixes_leads_to_the_rows_that_are_still_to_fix(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items(4)
+    rows = [row(urn=f"urn:test:{at}", price="x" if at > 1 else 1) for at in range(1, 5)]
+    one = start(seller, rows, file_name="stock.csv")
+    run_jobs()
+    engine.give_cells(one, {3: {"PRICE": "5"}})
+    fixes = commands.import_corrected(one.seller_id, one.public_id)
+    run_jobs()
+    soup = page(client, f"/imports/{fixes.public_id}")
+    assert [words(each) for each in soup.select(".next-steps .btn-primary")] == ["Fix 2 rows"]
+    assert "View listings" in [words(each) for each in soup.select(".next-steps li a")]
+    Presses(client, one).press("Fix 2 rows", soup)
+    # Once nothing is left there, its listings come first; and the import that is dealt with has them, too.
+    engine.leave_out(one, [4, 5], "sold")
+    assert [words(each) for each in page(client, f"/imports/{fixes.public_id}").select(".btn-primary")] == [
+        "View listings"
+    ]
+    soup = page(client, f"/imports/{one.public_id}")
+    assert [words(each) for each in soup.select(".next-steps .btn-primary")] == ["View the fixes"]
+    assert "View listings" in [words(each) for each in soup.select(".next-steps li a")]
+
+
 def take_up_again(way: str, one: Import) -> Import:
     """Import the failed rows of an import on lines 2 and 3 in one way, as they are."""
     db.session.rollback()
