@@ -37,8 +37,11 @@ STATUS_LABELS: dict[str, Label] = {
 }
 _PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 
-#: Shown beside the status of a check, which is otherwise labelled like an import's.
+#: Shown beside the status of a check, which is otherwise labelled like an import's until it is over.
 CHECK_LABEL = Label("Check", "brand", "checklist")
+
+#: Shown instead of COMPLETED of a check: what it has found, because nothing is imported yet.
+_FLAWLESS_LABEL = Label("No row would fail", "success", "check")
 
 #: Likewise, of an undo.
 UNDO_LABEL = Label("Undo", "brand", "undo")
@@ -123,6 +126,8 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
         return _PAUSING_LABEL
     if one.is_undone and one.status == ImportStatus.COMPLETED:
         return UNDONE_LABEL
+    if one.is_check and one.status == ImportStatus.COMPLETED:
+        return _FLAWLESS_LABEL
     if one.status != ImportStatus.FAILED:
         return STATUS_LABELS[one.status]
     if all_dealt_with(one):

@@ -19,6 +19,7 @@ from tests.factories import csv_bytes, look, make_items, row, start
 from tests.pages import buttons, csrf_token, page, press, read, words, words_but_times
 from tests.states import everything
 from tests.web.test_details import live_part
+from tests.web.test_downloads import finish
 from tests.web.test_duplicates import DATA, all_imports, led_to, send, together
 
 FACES = pytest.mark.parametrize("face", ["", "/panel"], ids=["details", "panel"])
@@ -108,6 +109,15 @@ def test_it_is_called_a_check_when_a_button_does_not_fit_and_before_it_ends(
         commands.pause(seller.id, made.public_id)
 
 
+def test_a_check_that_is_over_says_what_it_found_and_not_that_something_is_done(
+    client: FlaskClient, seller: Seller
+) -> None:
+    make_items()
+    soup = page(client, f"/imports/{finish(start(seller, DATA, is_check=True)).public_id}")
+    assert pills(soup.select_one("[data-state]")) == ["No row would fail", "Check"]
+    assert words(soup.select(".timeline li")[-1].select_one("span")) == "Checked: no row would fail"
+
+
 # How its file is imported ---------------------------------------------------------------------------------------------
 
 
@@ -131,8 +141,9 @@ def test_one_button_imports_the_stored_file_of_a_check(
     assert words_but_times(element.select_one(".relations")) == "Imported as stock.csv Running"
     assert words(element.select_one(".btn-primary")) == "View the import"
     element = live_part(page(client, f"/imports/{imported.public_id}{face}"))
+    found = "No row would fail" if status == "COMPLETED" else status.capitalize()
     assert words_but_times(element.select_one(".relations")) == (
-        f"Import of the file checked as stock.csv, checked {status.capitalize()} Check"
+        f"Import of the file checked as stock.csv, checked {found} Check"
     )
 
 

@@ -38,6 +38,10 @@ _WORDS = {
     Action.DOWNLOAD: "Downloaded",
 }
 _ENDS = {ImportStatus.COMPLETED: "Completed", ImportStatus.FAILED: "Ended with failed rows"}
+_CHECK_ENDS = {
+    ImportStatus.COMPLETED: "Checked: no row would fail",
+    ImportStatus.FAILED: "Checked: some rows would fail",
+}
 
 
 class Event(NamedTuple):
@@ -63,7 +67,8 @@ def get(one: ImportProgress, kin: Sequence[ImportProgress]) -> list[Event]:
     ]
     events += _list_later(one, kin)
     if one.finished_at and one.status in _ENDS:
-        what = "Ended with rows left over" if not one.failed and one.not_processed else _ENDS[one.status]
+        ends = _CHECK_ENDS if one.is_check else _ENDS
+        what = "Ended with rows left over" if not one.failed and one.not_processed else ends[one.status]
         events.append(Event(one.finished_at, what, "", ""))
     return sorted(events, key=lambda event: event.at)
 
