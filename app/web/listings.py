@@ -12,6 +12,7 @@ from app import listings
 from app.csvfile.contract import Condition
 from app.http import downloads
 from app.http.listing_filter import read_filter, read_order
+from app.http.query_filter import ParsedFilter
 from app.imports.errors import ImportNotFound
 from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress
@@ -51,20 +52,27 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
     """The page at ``args``; with ``entered``, the listings that are being edited, as they were sent."""
     asked, order = read_filter(args), read_order(args)
     after = args.get("after", "")
+    searched, in_texts = asked, _move_to_texts(args)
     if entered is None:
         page = listings.search(seller_id(), asked.wanted, order=order, after=after, limit=_PAGE_SIZE)
+        if in_texts and not (page.listings or page.broken_off_at or after):
+            beside = listings.search(seller_id(), in_texts.wanted, order=order, after="", limit=_PAGE_SIZE)
+            if beside.listings or beside.broken_off_at:
+                searched, page = in_texts, beside
     else:
         page = Page(listings.get_all(seller_id(), [row.key for row in entered.rows]), None)
-    here: dict[str, Any] = {**asked.values, "sort": order or None}
+    here: dict[str, Any] = {**searched.values, "sort": order or None}
     is_empty = not (page.listings or asked.is_active or after)
     return render_template(
         "listings/index.html",
         asked=asked,
+        searched=searched,
+        in_texts=in_texts,
         page=page,
         after=after,
         has_listings=not is_empty,
         # It takes as long as the search, and is shown only beside listings.
-        count=listings.count(seller_id(), asked.wanted) if page.listings else None,
+        count=listings.count(seller_id(), searched.wanted) if page.listings else None,
         imported=_find_import(asked.wanted),
         conditions=[(condition.name, format_condition(condition)) for condition in Condition],
         order=order,
@@ -76,6 +84,18 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
         low_quantity=LOW_QUANTITY,
         write_pounds=write_pounds,
     )
+
+
+def _move_to_texts(args: Mapping[str, str]) -> ParsedFilter[ListingFilter] | None:
+    """The filter with its words as a text of the listings; None if it has no words, or such a text already.
+
+    A search by words reads items and is fast. A REFERENCE is in no index: it costs a search of all listings, which is
+    worth it where no item matches.
+    """
+    asked = read_filter(args)
+    if not asked.wanted.words or asked.wanted.own_text:
+        return None
+    return read_filter({**args, "text": "", "own": asked.values["text"]})
 
 
 def _find_import(wanted: ListingFilter) -> ImportProgress | None:

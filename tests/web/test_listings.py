@@ -195,6 +195,24 @@ def test_where_nothing_matches_a_link_leads_back_to_all(
     assert (words(link), link["href"]) == ("Show all listings", "/listings")
 
 
+def test_a_reference_is_found_by_the_field_for_words(client: FlaskClient, stock) -> None:
+    soup = page(client, "/listings?text=shelf-1&sort=price")
+    assert shown(soup) == [ONE]
+    assert [words(line) for line in soup.select(".found-count")] == [
+        "No item matches “shelf-1”. REFERENCE, NOTES and COMMENT are searched instead.",
+        "1 listing found.",
+    ]
+    # The next search begins with the words as they were typed; whatever goes on from here, with what was found.
+    assert [soup.select_one(f"[name={name}]")["value"] for name in ("text", "own")] == ["shelf-1", ""]
+    export = soup.select_one("a[href*='export.csv']")
+    assert "own=shelf-1" in export["href"]
+    assert "text=" not in export["href"]
+    # Other filters hold, and an item that matches is not mixed with texts.
+    assert not find(client, text="shelf-1", condition="PL")
+    link = page(client, "/listings?text=12").select_one(".found-count a")
+    assert (words(link), link["href"]) == ("Search REFERENCE, NOTES and COMMENT instead", "/listings?own=12")
+
+
 def test_listings_are_found_by_their_import(client: FlaskClient, seller: Seller, stock) -> None:
     changing = ended(seller, [row(mode="UPDATE", urn="urn:test:2", price=7)] * 2, "prices.csv")
     assert find(client, **{"import": str(changing.public_id)}) == [TWO]
