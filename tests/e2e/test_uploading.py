@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import CDPSession, Locator, Page, Request, Route, expect
@@ -64,6 +65,17 @@ def test_a_chosen_file_is_checked(page: Page) -> None:
     page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
     status_of(page, "COMPLETED")
     expect(page.locator(".outcome")).to_contain_text("Nothing has been changed.")
+
+
+@pytest.mark.parametrize("role", ["button", "link"])
+def test_whatever_leads_to_matching_takes_the_chosen_file_along(page: Page, role: Literal["button", "link"]) -> None:
+    page.goto("/imports/upload")
+    data = b"cardmarketId;quantity;name;condition;language;price\r\n7;2;Name 7;NM;English;1,50\r\n"
+    page.locator("input[type=file]").set_input_files({"name": f"{role}.csv", "mimeType": "text/csv", "buffer": data})
+    expect(page.get_by_role("alert")).to_contain_text("Match your file:")
+    page.get_by_role(role, name=re.compile("match its columns", re.IGNORECASE)).click()
+    page.wait_for_url(re.compile(r"/imports/match/[0-9a-f-]{36}"))
+    expect(page.locator("main")).to_contain_text(f"{role}.csv")
 
 
 def test_a_refused_file_is_matched_without_choosing_it_again_and_goes_live(page: Page) -> None:

@@ -85,7 +85,7 @@ function makeItem(file) {
     setState(item, "waiting", "Trying again…");
     if (!isBusy) await run({ renews: true });
   });
-  one("[data-file-match]", row).addEventListener("click", () => match(item));
+  one("[data-file-match]", row).addEventListener("click", () => match([item]));
   one("[data-file-choose]", row).addEventListener("click", () => {
     input.click();
     replaced = item;
@@ -96,7 +96,7 @@ function makeItem(file) {
     // It may be on its way already, and the server then tells the same.
     if (!refusal || item.state !== "waiting") return;
     if (refusal.match === "saved") {
-      match(item);
+      match([item]);
       return;
     }
     refuse(item, refusal.sentence, refusal);
@@ -107,10 +107,22 @@ function makeItem(file) {
 }
 
 // Nothing is imported there before its seller says so. Other files wait for a button of their own.
-async function match(item) {
-  item.address = form.dataset.match;
-  setState(item, "waiting", "Uploading…");
-  if (!isBusy) await run({ only: item });
+async function match(chosen) {
+  for (const item of chosen) {
+    item.address = form.dataset.match;
+    setState(item, "waiting", "Uploading…");
+  }
+  if (!isBusy) await run({ only: chosen });
+}
+
+// The links to matching take along what is chosen.
+for (const link of all("[data-match-chosen]")) {
+  link.addEventListener("click", (event) => {
+    const chosen = items.filter(isOpen);
+    if (isBusy || !chosen.length) return;
+    event.preventDefault();
+    match(chosen);
+  });
 }
 
 function setState(item, state, words, { place = null, placeWords = "Open", alert = "", help = false } = {}) {
@@ -238,7 +250,7 @@ async function run({ renews = false, only = null } = {}) {
   try {
     if (renews) await renewToken();
     for (;;) {
-      const item = items.find((one) => one.state === "waiting" && (!only || one === only));
+      const item = items.find((one) => one.state === "waiting" && (!only || only.includes(one)));
       if (!item) break;
       const refusal = renews && !isMatched(item) && (await findRefusal(item.file));
       if (!(await isReadable(item.file)) || (renews && !item.file.size)) showChanged(item);
