@@ -22,9 +22,10 @@ from app.http.form_fields import mark_of, plain, read_form_key
 from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import TransitionRefused
-from app.imports.fixes import engine, report
+from app.imports.fixes import engine, report, stale
 from app.imports.fixes.answers import REASON, SINCE, NewAnswer, Rule
 from app.imports.fixes.engine import NotOneRow
+from app.imports.fixes.stale import Stale
 from app.imports.reports import progress, seller_file, summary
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
@@ -128,8 +129,8 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
     groups = corrections.list_groups(seen.key)
     pressed = request.form.get("press")
     try:
-        given = [*_read_typed()], [*_read_pressed(seen)]
-        edited = _read_rows()
+        (typed, late), (edited, late_rows) = _read_typed(seen), _read_rows(seen)
+        given = typed, [*_read_pressed(seen)]
         engine.check_cells(one, edited)
         since = corrections.get(seen.key).answers + 1
         for answer in engine.in_order(*given):
@@ -141,8 +142,9 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
             engine.give(one, NewAnswer(Rule.LEAVE_REST, cells=cells))
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
-    now = progress.get(seller_id(), public_id).fixed
-    _tell(seen.fixed, now, len(edited) + sum(map(len, given)) + (pressed == _REST))
+    now = progress.get(seller_id(), public_id)
+    count = len(edited) + sum(map(len, given)) + (pressed == _REST)
+    _tell(seen.fixed, now, count, [*late, *late_rows])
     last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed([*chain(*given)]), None)
     place = ErrorKind.stored(last.cause, last.column) if last else None
     anchor = _find_place(seen.key, groups, place)
@@ -177,7 +179,7 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
     kind = _read_kind()
     after = read_line(request.args, "after")
     try:
-        edited = _read_rows()
+        edited, late = _read_rows(seen)
         if edited:
             engine.give_cells(one, edited)
         lines = _as_lines(request.form.getlist("leave-out"))
@@ -186,7 +188,7 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _rows_page(progress.get(seller_id(), public_id), kind, after, fault=str(refused)), 422
     now = progress.get(seller_id(), public_id)
-    _tell(seen.fixed, now.fixed, len(edited) + len(lines))
+    _tell(seen.fixed, now, len(edited) + len(lines), late)
     if not report.list_rows(now, kind=kind, after_line=after, limit=1)[0]:
         return redirect(url_for("fixes.show", public_id=public_id), 303)
     # Rows that are still wrong come again, with what is wrong now.
@@ -262,15 +264,30 @@ def _read_changed(kind: str) -> Iterator[tuple[str, str, str]]:
             yield number, column, without_signs(plain(text))
 
 
-def _read_typed() -> Iterator[NewAnswer]:
-    """What was typed and chosen, value by value."""
+def _read_typed(one: ImportProgress) -> tuple[list[NewAnswer], list[Stale]]:
+    """What was typed and chosen, value by value, and what of it comes too late."""
+    typed = [*_find_typed()]
+    late = {*stale.find(one, typed)}
+    told = [Stale(line, each.cells) for place, (line, each) in enumerate(typed) if place in late]
+    return [each for place, (_, each) in enumerate(typed) if place not in late], told
+
+
+def _find_typed() -> Iterator[tuple[int | None, NewAnswer]]:
+    """What was typed and chosen, each with the line of its row, if it is for one."""
     typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for number, column, text in _read_changed("to"):
         typed[number][column] = text
     for number, cells in typed.items():
         meant = answers.read_text(request.form.get(f"of-{number}", ""))
-        yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
-    yield from (answers.read_text(text) for name, text in request.form.items() if name.startswith("pick-"))
+        yield _read_line(number), meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
+    for name, text in request.form.items():
+        if name.startswith("pick-"):
+            yield _read_line(name.removeprefix("pick-")), answers.read_text(text)
+
+
+def _read_line(number: str) -> int | None:
+    """The line of the row that has a value of the page, if only one has it."""
+    return next(iter(_as_lines([request.form.get(f"line-{number}", "")])), None)
 
 
 def _read_pressed(one: ImportProgress) -> Iterator[NewAnswer]:
@@ -292,7 +309,37 @@ def _read_reason() -> str:
     return request.form.get("reason", "").strip()[: answers.MAX_REASON]
 
 
-def _read_rows() -> dict[int, str | Mapping[str, str]]:
+def _read_rows(one: ImportProgress) -> tuple[dict[int, str | Mapping[str, str]], list[Stale]]:
+    """The rows of a page of cells that were changed, and what of them comes too late."""
+    edited = _find_edited()
+    shown = report.show_lines(one, edited) if edited else {}
+    kept: dict[int, str | Mapping[str, str]] = {}
+    told = []
+    for line, each in edited.items():
+        row = shown.get(line)
+        now = {"": row.text, **{cell.column: cell.text for cell in row.cells}} if row else {}
+        if isinstance(each, str):
+            late: dict[str, str] = {}
+            is_late = _is_late(f"was-{line}", now.get(""))
+            rest: str | dict[str, str] = "" if is_late else each
+        else:
+            late = {column: text for column, text in each.items() if _is_late(f"was-{line}-{column}", now.get(column))}
+            is_late = bool(late)
+            rest = {column: text for column, text in each.items() if column not in late}
+        if is_late:
+            told.append(Stale(line, late))
+        if rest:
+            kept[line] = rest
+    return kept, told
+
+
+def _is_late(was: str, now: str | None) -> bool:
+    """Whether a cell is not any more what the page has shown of it, as its field ``was`` tells."""
+    shown = request.form.get(was)
+    return shown is not None and (now is None or mark_of(now) != shown)
+
+
+def _find_edited() -> dict[int, str | Mapping[str, str]]:
     """The rows of a page of cells that were changed."""
     edited: dict[int, str | Mapping[str, str]] = {}
     cells: defaultdict[int, dict[str, str]] = defaultdict(dict)
@@ -330,12 +377,18 @@ def _rows_page(one: ImportProgress, kind: ErrorKind | None, after: int, fault: s
     )
 
 
-def _tell(before: Standing, now: Standing, given: int) -> None:
-    """Say what has become of the rows that were answered."""
-    if not given:
+def _tell(before: Standing, after: ImportProgress, given: int, late: list[Stale]) -> None:
+    """Say what has become of the rows that were answered, and what came too late."""
+    now, missed = after.fixed, " ".join(stale.tell(after, late, _names(after)))
+    if missed and not given:
+        flash(missed, "info")
+        return
+    if not given and not late:
         flash("Nothing was entered.", "info")
         return
     if now.answering is not None:
+        if missed:
+            flash(missed, "info")
         return
     others = now.open_corrected - before.open_corrected
     changes = (
@@ -345,4 +398,5 @@ def _tell(before: Standing, now: Standing, given: int) -> None:
     )
     told = ", ".join(f"{counted(count, rows)} {came_to}" for count, rows, came_to in changes if count > 0)
     is_nearer = now.correct > before.correct or now.left_out > before.left_out
-    flash(f"{told}." if told else "No row was changed by that.", "success" if is_nearer else "info")
+    said = f"{told}." if told else "No row was changed by that."
+    flash(f"{said} {missed}" if missed else said, "success" if is_nearer and not missed else "info")

@@ -811,3 +811,37 @@ def test_invisible_characters_and_long_texts_of_a_whole_group_are_put_right_by_a
     listings = db.session.scalars(select(Listing).where(Listing.seller_id == seller.id)).all()
     told = {(each.price, each.comment, each.notes) for each in listings}
     assert told == {(199, "bell", None), (100, f"bell ring {'n' * 230}", None), (100, "x" * 254, None)}
+
+
+def test_what_is_typed_too_late_is_named_with_its_line_and_not_applied(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    rows = [row(price="2.50", quantity="x"), row(urn="urn:test:2", price="y")]
+    presses = begin(client, seller, run_jobs, rows)
+    soup, cells = presses.look(), presses.look("/rows")
+    page(client, presses.press("250", soup))
+    led_to = presses.press(
+        "Apply what I typed",
+        soup,
+        **{
+            field_names(soup, "price-in-pounds", "PRICE", "2.50"): "999",
+            field_names(soup, "quantity-not-whole", "QUANTITY", "x"): "7",
+        },
+    )
+    told = "Line 2 was already corrected to 250; 999 was not applied."
+    assert words(page(client, led_to).select_one(".notes")) == f"1 more row can be imported. {told}"
+    # The same where nothing else was typed, and on the page of cells; what it shows still is saved.
+    led_to = presses.press("Apply what I typed", soup, **{field_names(soup, "price-in-pounds", "PRICE", "2.50"): "999"})
+    assert words(page(client, led_to).select_one(".notes")) == told
+    led_to = presses.press("Save these rows", cells, **{"cell-2-PRICE": "999", "cell-3-PRICE": "300"})
+    assert words(page(client, led_to).select_one(".notes")) == f"1 more row can be imported. {told}"
+    # What is there already as it was typed is not worth a word.
+    led_to = presses.press("Save these rows", cells, **{"cell-3-PRICE": "300"})
+    assert "not applied" not in words(page(client, led_to).select_one(".notes"))
+    presses.press("Import 2 corrected rows")
+    run_jobs()
+    presses.press("Save these rows", cells, **{"cell-3-PRICE": "301"})
+    notes = words(read(client.get(presses.path, follow_redirects=True)).select_one(".notes"))
+    assert "Line 3 has been imported since; 301 was not applied." in notes
+    listings = db.session.scalars(select(Listing).where(Listing.seller_id == seller.id)).all()
+    assert {(each.price, each.quantity) for each in listings} == {(250, 7), (300, 1)}

@@ -637,6 +637,11 @@ def list_rows(
     return [row._replace(meant=meant.get(row.own_line)) for row in rows], len(found) > limit
 
 
+def show_lines(one: ImportProgress, lines: Collection[int]) -> dict[int, RowToFix]:
+    """The open rows on these lines."""
+    return {row.line: row for row in _show_rows(one, [*corrections.find_open(one.key, lines).values()])}
+
+
 def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequence[int]) -> dict[int, int]:
     """On which lines of the seller's file of ``parent`` rows stand that ``one`` has taken up; by their lines in it."""
     if one.taken_up_as is None or not lines:
