@@ -25,6 +25,14 @@ class ForeignFile(FileRejected):
     """The file is a table that was never meant to be in the import format: its columns can be matched instead."""
 
 
+class OtherEncoding(FileRejected):
+    """The file is not in UTF-8: what is matched may be in other encodings."""
+
+
+class NoTable(FileRejected):
+    """The file holds no table, or none that can be read: neither can its columns be matched."""
+
+
 class FileTooLarge(FileRejected):
     """The file has more bytes than MAX_UPLOAD_BYTES."""
 

@@ -13,12 +13,14 @@ from functools import lru_cache
 
 from app.csvfile.columns import COLUMNS, HEADER, LAYOUTS, REASON_COLUMNS, Column, Layout
 from app.csvfile.contract import Mode, column_letters, listed, quoted
-from app.csvfile.errors import SAVE_AS_CSV, FileRejected, ForeignFile
-from app.csvfile.kinds import holds_table, recognise_bytes, recognise_text, utf_16
+from app.csvfile.errors import SAVE_AS_CSV, FileRejected, ForeignFile, NoTable, OtherEncoding
+from app.csvfile.kinds import BROKEN_GZIP, GZIP, holds_table, is_broken_gzip, recognise_bytes, recognise_text, utf_16
 from app.csvfile.visible import trim
 
 #: A first line longer than this is not a header.
 MAX_HEADER_BYTES = 4096
+#: A compressed file of fewer bytes is looked at as a whole.
+_GZIP_BYTES = 64 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _COPY_HEADER = f"The first line must be exactly: {HEADER}"
@@ -41,23 +43,33 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
 
     Reads no more of ``pieces`` than necessary. The result does not depend on how the bytes are cut into pieces. Raises
     FileRejected with a sentence that says what is wrong with the beginning of the file, and ForeignFile where its
-    columns can be matched.
+    columns are others: it, OtherEncoding and NoTable say whether these can be matched.
     """
-    start = b""
-    for piece in pieces:
-        start += piece
-        if len(start) >= MAX_HEADER_BYTES:
-            break
+    start, is_whole = _read_start(pieces)
     looked_at = start[:MAX_HEADER_BYTES]
     if not looked_at.removeprefix(_BOM).strip():
-        raise FileRejected("The file is empty. Start from the template: its first line is the header.")
+        raise NoTable("The file is empty. Start from the template: its first line is the header.")
+    if start.startswith(GZIP) and is_broken_gzip(start, is_whole=is_whole):
+        raise NoTable(BROKEN_GZIP)
     end = looked_at.find(b"\n") + 1 or len(looked_at)
     try:
         return _take_header(start, looked_at, end)
+    except NoTable:
+        raise
     except FileRejected as rejected:
         if _is_foreign(looked_at):
             raise ForeignFile(rejected.message, rejected.line) from None
         raise
+
+
+def _read_start(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
+    """The beginning of a file, and whether that is all of it."""
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= (_GZIP_BYTES if start.startswith(GZIP) else MAX_HEADER_BYTES):
+            return start, False
+    return start, True
 
 
 def _take_header(start: bytes, looked_at: bytes, end: int) -> tuple[bytes, bytes]:
@@ -76,8 +88,6 @@ def _is_foreign(start: bytes) -> bool:
     """Whether a file that begins with ``start`` is a table without any sign that the import format was meant."""
     if holds_table(start):
         return True
-    if recognise_bytes(start) and not utf_16(start):
-        return False
     text = start.decode(utf_16(start) or "utf-8", "replace").removeprefix("\ufeff")
     lines = [_cells(line, separator) for line in text.splitlines() for separator in (",", ";", "\t", "|")]
     names = {_plain(name) for cells in lines for name in cells}
@@ -88,16 +98,17 @@ def _is_foreign(start: bytes) -> bool:
 def _decode(start: bytes, end: int) -> str:
     """The first line, which ends at ``end``, without its byte-order mark and line ending."""
     if recognised := recognise_bytes(start):
-        raise FileRejected(recognised)
+        is_read = holds_table(start)
+        raise (FileRejected if is_read else OtherEncoding if utf_16(start) else NoTable)(recognised)
     line = start[:end]
     if b"\0" in line:
         raise FileRejected(f"The first line contains a NUL byte, so this is not a text file. {SAVE_AS_CSV}", 1)
     try:
         text = line.removeprefix(_BOM).decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise FileRejected(f"The first line is not UTF-8 text. {SAVE_AS_CSV}", 1) from None
+        raise OtherEncoding(f"The first line is not UTF-8 text. {SAVE_AS_CSV}", 1) from None
     if recognised := recognise_text(start.removeprefix(_BOM).decode("utf-8", "replace")):
-        raise FileRejected(recognised)
+        raise NoTable(recognised)
     return text
 
 

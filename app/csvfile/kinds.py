@@ -1,10 +1,15 @@
 """Recognises files that are not CSV by their first bytes."""
 
 import re
+import zlib
 from collections.abc import Iterator
 
 from app.csvfile.errors import SAVE_AS_CSV
 
+#: The bytes with which a file begins that is compressed with gzip, and what to do about a broken one.
+GZIP = b"\x1f\x8b"
+BROKEN_GZIP = "The file is compressed with gzip, and damaged or cut off. Export or download it again."
+_UNPACKED_BYTES = 1 << 20
 #: The bytes with which every entry of a ZIP archive begins.
 _ZIP_ENTRY = b"PK\x03\x04"
 _EXTRACT = "Extract it, and upload the CSV file that is in it."
@@ -17,7 +22,7 @@ _PROTECTED_ENTRY = "EncryptedPackage".encode("utf-16-le")
 #: The first bytes of each kind of file, with its sentences, which say at {save} how to save it. The first match counts.
 _SIGNATURES: dict[bytes | tuple[bytes, ...], str] = {
     b"\xd0\xcf\x11\xe0": _OLD_WORKBOOK,
-    b"\x1f\x8b": f"This file is compressed with gzip. {_EXTRACT}",
+    GZIP: f"This file is compressed with gzip. {_EXTRACT}",
     (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"): (
         f"This is a compressed archive, not a CSV file. {_EXTRACT}"
     ),
@@ -75,7 +80,21 @@ def recognise_text(start: str, save: str = SAVE_AS_CSV) -> str | None:
 
 def holds_table(start: bytes) -> bool:
     """Whether a file that begins with ``start`` is a new Excel workbook, or compressed text."""
-    return start.startswith(b"\x1f\x8b") or (start.startswith(_ZIP_ENTRY) and _recognise_zip(start) == _WORKBOOK)
+    return start.startswith(GZIP) or (start.startswith(_ZIP_ENTRY) and _recognise_zip(start) == _WORKBOOK)
+
+
+def is_broken_gzip(start: bytes, *, is_whole: bool) -> bool:
+    """Whether a gzip file that begins with ``start``, which may be the whole of it, is damaged or cut off there."""
+    unpacker = zlib.decompressobj(wbits=31)
+    unpacked = 0
+    try:
+        # In pieces: little may unpack to very much.
+        while start or unpacked == _UNPACKED_BYTES:
+            unpacked = len(unpacker.decompress(start, _UNPACKED_BYTES))
+            start = b"" if unpacker.eof else unpacker.unconsumed_tail
+    except zlib.error:
+        return True
+    return is_whole and not unpacker.eof
 
 
 def utf_16(start: bytes) -> str | None:

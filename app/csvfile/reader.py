@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from app.csvfile.columns import NEWEST, Column, Layout
 from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH
-from app.csvfile.errors import SAVE_AS_CSV, FileRejected
+from app.csvfile.errors import SAVE_AS_CSV, FileRejected, OtherEncoding
 from app.csvfile.records import BrokenCells, read_records
 from app.csvfile.regular import join_lines, judge_lines, parse_lines
 from app.csvfile.texts import Indices, Mask, where
@@ -193,7 +193,7 @@ def check_text(data: bytes, line: int) -> None:
     except UnicodeDecodeError as error:
         at = line + data.count(b"\n", 0, error.start)
         what = "has characters that cannot be read: the file is not saved in UTF-8."
-        raise FileRejected(f"Line {at} {what} {SAVE_AS_CSV}", at) from None
+        raise OtherEncoding(f"Line {at} {what} {SAVE_AS_CSV}", at) from None
 
 
 def _read_irregular(

@@ -9,13 +9,13 @@ from flask.typing import ResponseReturnValue
 from app.config import current_settings
 from app.csvfile import scan
 from app.csvfile.columns import HEADER
-from app.csvfile.errors import FileRejected, ForeignFile, round_size_down
+from app.csvfile.errors import FileRejected, FileTooLarge, ForeignFile, NoTable, OtherEncoding, round_size_down
 from app.demo import sample
 from app.extensions import csrf
 from app.http.form_fields import is_on, read_form_key
 from app.imports import commands, match_flow
 from app.imports.creation import plain_name
-from app.imports.errors import ImportedBefore
+from app.imports.errors import ImportedBefore, QuotaExceeded
 from app.imports.foreign.shapes import NotStock
 from app.imports.reports import progress
 from app.statuses import ImportKind
@@ -27,8 +27,9 @@ blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
 blueprint.before_request(require_seller)
 
 _BEFORE_FILE = ("check", "again", "form_key")
-#: Tells the script of a refused file whose columns can be matched: OFFERED, or SAVED if that asks nothing.
-_MATCH_HEADER, _OFFERED, _SAVED = "Sluice-Match", "offered", "saved"
+#: Tells the script of a refused file that its columns can be matched: OFFERED where they are others, SAVED if that
+#: asks nothing; ENCODED where the file is read so as it is, and POSSIBLE where it was meant for the import format.
+_MATCH_HEADER, _OFFERED, _SAVED, _ENCODED, _POSSIBLE = "Sluice-Match", "offered", "saved", "encoded", "possible"
 
 
 @blueprint.get("")
@@ -60,10 +61,10 @@ def receive() -> ResponseReturnValue:
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
             )
     except FileRejected as rejected:
-        is_foreign = isinstance(rejected, ForeignFile)
-        refused = refuse(rejected, partial(_render, is_foreign=is_foreign))
-        if is_foreign:
-            refused.headers[_MATCH_HEADER] = _OFFERED
+        match = _how_to_match(rejected)
+        refused = refuse(rejected, partial(_render, match=match))
+        if match:
+            refused.headers[_MATCH_HEADER] = match
         return refused
     except ImportedBefore as repeated:
         question = url_for("again.ask", public_id=repeated.earlier.public_id, name=plain_name(body.file_name))
@@ -87,23 +88,37 @@ def look() -> ResponseReturnValue:
     try:
         scan.look(start, size=size, max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes)
     except FileRejected as rejected:
-        refused, headers = rejected, {}
+        refused, match = rejected, _how_to_match(rejected)
+        headers = {_MATCH_HEADER: match} if match else {}
         if isinstance(rejected, ForeignFile):
             try:
-                is_saved = match_flow.asks_nothing(seller_id(), start)
-                headers[_MATCH_HEADER] = _SAVED if is_saved else _OFFERED
+                if match_flow.asks_nothing(seller_id(), start):
+                    headers = {_MATCH_HEADER: _SAVED}
             except NotStock as orders:
-                refused = orders
+                refused, headers = orders, {}
         return Response(refused.message, status_of(refused), headers, content_type=PLAIN)
     return Response(status=204)
 
 
-def _render(error: str | None = None, *, is_foreign: bool = False) -> str:
+def _how_to_match(rejected: FileRejected) -> str:
+    """What the page says about matching the columns of a refused file; empty if they cannot be matched."""
+    match rejected:
+        case ForeignFile():
+            return _OFFERED
+        case OtherEncoding():
+            return _ENCODED
+        case NoTable() | FileTooLarge() | QuotaExceeded():
+            return ""
+        case _:
+            return _POSSIBLE
+
+
+def _render(error: str | None = None, *, match: str = "") -> str:
     settings = current_settings()
     return render_template(
         "upload/form.html",
         error=error,
-        is_foreign=is_foreign,
+        match=match,
         form_key=uuid.uuid4(),
         is_first=not progress.list_page(seller_id(), limit=1),
         has_sample=sample.is_offered(),

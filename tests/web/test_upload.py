@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +19,7 @@ from app.imports import mappings
 from app.models import AuditEntry, Import, Seller
 from tests.factories import csv_bytes, look, row, with_header
 from tests.foreign import MAPPING
+from tests.pages import read, words
 from tests.samples import SAMPLES, needs_samples
 from tests.workbooks import make_workbook
 
@@ -279,12 +281,42 @@ def test_a_file_of_another_tool_is_offered_to_be_matched_first(client: FlaskClie
     mappings.save(seller.id, "Mine", MAPPING)
     assert offer(theirs) == "saved"
     # What was meant for the import format is told how to get there, and orders are refused by name.
-    for ours in (b"", b"MODE;URN;PRICE\n", b"CREATE,urn:test:1,,,,,,NM,1,1,,,,,\n", b"%PDF-1.7", b"Hello"):
-        assert offer(ours) is None
+    for ours in (b"MODE;URN;PRICE\n", b"CREATE,urn:test:1,,,,,,NM,1,1,,,,,\n", b"Hello"):
+        assert offer(ours) == "possible"
     orders = b"Product Line,Product Name,Condition,Number,Set,Rarity,Quantity,Main Photo URL,Set Release Date,SkuId,"
     refused = client.post("/imports/upload/look", data=orders + b"Order Quantity\n", headers=token)
     assert "Sluice-Match" not in refused.headers
     assert "pull sheet" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("data", "told", "match"),
+    [
+        (csv_bytes([row()]).decode().encode("utf-16"), "UTF-16", "encoded"),
+        (csv_bytes([row(comment="Poképark")]).decode().encode("cp1252"), "not saved in UTF-8", "encoded"),
+        (gzip.compress(csv_bytes([row()])), "compressed with gzip", "offered"),
+        (gzip.compress(csv_bytes([row()]))[:-9], "damaged or cut off", None),
+        (b"\x1f\x8bno gzip at all", "damaged or cut off", None),
+        (b"%PDF-1.7", "a PDF", None),
+        (b"\x89PNG\r\n", "an image", None),
+        (b"PK\x03\x04" + bytes(22) + b"\x05\0\0\0a.txt", "a ZIP archive", None),
+        (b'{"rows": []}', "JSON", None),
+        (b"", "empty", None),
+    ],
+)
+def test_a_file_is_offered_to_be_matched_where_that_can_read_it(
+    client: FlaskClient, data: bytes, told: str, match: str | None
+) -> None:
+    token = {"X-CSRFToken": csrf_token(client)}
+    looked = client.post("/imports/upload/look", data=data, headers=token)
+    refused = upload(client, data)
+    note = read(refused, 422).select_one("#upload-error")
+    for answer, said in ((looked, looked.text), (refused, words(note))):
+        assert (answer.status_code, answer.headers.get("Sluice-Match")) == (422, match)
+        assert told in said
+    assert bool(note.select("a[href='/imports/match']")) is (match is not None)
+    if match == "encoded":
+        assert words(note).startswith("“Match its columns” reads this file as it is.")
 
 
 def test_the_beginning_of_a_file_is_looked_at_before_it_is_sent(

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from app.csvfile.kinds import BROKEN_GZIP
 from app.imports.foreign.shapes import Unreadable
 
 #: Number of bytes of the unpacked file.
@@ -30,9 +31,7 @@ def unzip(source: BinaryIO) -> Iterator[bytes]:
                     )
                 yield data
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise Unreadable(
-            "The file is compressed with gzip, and damaged or cut off. Export or download it again."
-        ) from None
+        raise Unreadable(BROKEN_GZIP) from None
 
 
 def beginning(pieces: Iterable[bytes], size: int) -> bytes:

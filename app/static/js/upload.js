@@ -33,7 +33,8 @@ function makeKey() {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-// How the server says that the columns of a refused file can be matched: "offered", or "saved" if that asks nothing.
+// How the server says that the columns of a refused file can be matched: "offered", "saved" if that asks nothing,
+// "encoded" if the file is read so as it is, and "possible" if it was meant to be imported as it is.
 const MATCH_HEADER = "Sluice-Match";
 
 // Why the server would refuse a file for certain, told from its beginning before the rest is sent; else nothing.
@@ -136,7 +137,7 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
   one("[data-file-remove]", row).hidden = ["sending", "done"].includes(state);
   one("[data-file-again]", row).hidden = !["broken", "cancelled"].includes(state);
   one("[data-file-choose]", row).hidden = !["refused", "changed"].includes(state);
-  one("[data-file-match]", row).hidden = state !== "refused" || isMatched(item);
+  one("[data-file-match]", row).hidden = state !== "refused" || !item.match || isMatched(item);
   const link = one("[data-file-open]", row);
   link.hidden = !place;
   if (place) link.href = place;
@@ -144,7 +145,8 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
   const note = one("[data-file-alert]", row);
   note.replaceChildren();
   if (alert) {
-    const told = one(isForeign(item) ? "#upload-foreign" : "#upload-alert").content.cloneNode(true);
+    const kind = !isForeign(item) ? "alert" : item.match === "encoded" ? "encoded" : "foreign";
+    const told = one(`#upload-${kind}`).content.cloneNode(true);
     // It may be broken behind each comma, as the names of columns are.
     const parts = alert.split(/(?<=,)/).flatMap((part) => [part, document.createElement("wbr")]);
     one("[data-alert-words]", told).append(...parts);
@@ -159,7 +161,8 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
 const isMatched = (item) => item.address === form.dataset.match;
 
 // Whether it is refused as it is, and its columns can be matched.
-const isForeign = (item) => item.state === "refused" && Boolean(item.match) && !isMatched(item);
+const isForeign = (item) =>
+  item.state === "refused" && ["offered", "saved", "encoded"].includes(item.match) && !isMatched(item);
 
 function refuse(item, sentence, { help = true, match = null } = {}) {
   item.match = match;
