@@ -18,6 +18,8 @@ class NextStep(StrEnum):
     FIX = "fix"
     #: Import the file of a check, or the rows that were not processed.
     IMPORT = "import"
+    #: Import the file of an import of which nothing is live any more.
+    AGAIN = "again"
     #: Go on to the import that has taken its rows up.
     FOLLOW = "follow"
     #: Go back to the import that it has undone, to undo the rest of it or to see what it was.
@@ -77,4 +79,6 @@ def _of_import(
         return NextStep.FOLLOW
     if origin:
         return NextStep.FIX
-    return NextStep.VIEW_LISTINGS if one.successful and not related.is_all_undone(one) else NextStep.WAIT
+    if related.is_all_undone(one):
+        return NextStep.AGAIN if one.can_import_again else NextStep.WAIT
+    return NextStep.VIEW_LISTINGS if one.successful else NextStep.WAIT

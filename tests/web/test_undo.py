@@ -308,6 +308,26 @@ def test_its_file_is_imported_again_without_a_question(client: FlaskClient, sell
     assert (look(again).created, look(again).status) == (1, "COMPLETED")
 
 
+def test_the_pages_of_an_undone_import_and_of_its_undo_import_the_file_again(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    first = start(seller, [row()])
+    run_jobs()
+    undone = undo.start(seller.id, first.public_id)
+    run_jobs()
+    pages = [page(client, f"/imports/{one.public_id}") for one in (first, undone)]
+    assert [words(shown.select_one(".next-steps .btn-primary")) for shown in pages] == [
+        *("Import the file again", "View the import")
+    ]
+    # Whichever is pressed, and however often, it is imported once.
+    again, *others = [led_to(press(client, shown, "Import the file again")) for shown in (*pages, pages[0])]
+    assert {one.id for one in others} == {again.id}
+    run_jobs()
+    assert look(again).created == 1
+    assert [one[0] for one in listed(seller)] == ["urn:test:1"]
+
+
 def test_by_a_program(app: Flask, seller: Seller, mixed: Import, run_jobs: RunJobs) -> None:
     client, bearer = app.test_client(), {"Authorization": f"Bearer {make_token(seller)}"}
     path = f"/api/v1/imports/{mixed.public_id}"

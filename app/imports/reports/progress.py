@@ -126,6 +126,16 @@ class ImportProgress(ImportState):
         return uuid.uuid5(self.public_id, str(self.fixed.version))
 
     @property
+    def again_key(self) -> uuid.UUID:
+        """The form key of the button that imports a file again which this undo has undone."""
+        return uuid.uuid5(self.public_id, "again")
+
+    @property
+    def can_import_again(self) -> bool:
+        """Whether it is undone and its file stored; what it had taken up is imported again from where it failed."""
+        return bool(self.is_undone) and self.has_source and self.taken_up_as is None
+
+    @property
     def percent(self) -> int:
         """How much is processed; 100 only when all is."""
         return self.processed * 100 // self.total
