@@ -218,7 +218,9 @@ def _find_form_faults(form: Tag) -> Iterator[str]:
         for field in form.find_all("input", {"type": ["text", "search"]}):
             if int(_text(field.get("maxlength")) or 1_000) > 255:
                 yield f"{field} makes addresses of any length"
-    if not form.find("button", {"type": "submit"}):
+    # A button may stand outside its form.
+    elsewhere = [*form.parents][-1].find("button", {"type": "submit", "form": form.get("id", "")})
+    if not (form.find("button", {"type": "submit"}) or elsewhere):
         yield f"a form has no button: {form.attrs}"
 
 

@@ -8,15 +8,17 @@ while Sluice is upgraded, are not affected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from functools import cached_property
 from itertools import compress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.csvfile import parse
 from app.csvfile.contract import (
+    CONDITION_CODES,
     MAX_ID_DIGITS,
     MAX_PRICE,
     MAX_QUANTITY,
@@ -95,6 +97,8 @@ class Spec(NamedTuple):
     is_free_text: bool = False
     #: The maximum number of characters of a text.
     limit: int | None = None
+    #: All of its valid values, where they are few, each with its name for people.
+    choices: Mapping[str, str] = MappingProxyType({})
     #: The first layout that has it: its position in LAYOUTS, counted from 1.
     since: int = 1
 
@@ -163,6 +167,7 @@ class Column(StrEnum):
         Needed.ALWAYS,
         "CREATE adds a new listing, UPDATE changes one you have. Upper or lower case.",
         ("CREATE", "update"),
+        choices={str(mode): str(mode) for mode in Mode},
     )
     URN = Spec(
         "URN",
@@ -199,6 +204,7 @@ class Column(StrEnum):
         Needed.ALWAYS,
         "The grade, as a code or a name. Upper or lower case; spaces, underscores and hyphens are all fine.",
         ("NM", "near mint"),
+        choices={code: f"{code} {grade.name}" for code, grade in CONDITION_CODES.items()},
     )
     PRICE = Spec(
         "PRICE",
@@ -239,6 +245,7 @@ class Column(StrEnum):
         "leaves it unchanged.",
         ("true", "false"),
         Field("hidden", "bool", "Whether buyers do not see it."),
+        choices={"": "", "true": "true", "false": "false"},
     )
     COMMENT = _text("COMMENT", "What buyers read.", "What buyers read, or null.", "Pack fresh")
     NOTES = _text("NOTES", "For you; nobody else sees it.", "What only you read, or null.", "Box 1")
@@ -271,6 +278,8 @@ def _fields(*roles: Role) -> dict[Column, Field]:
 VALUES = _fields(Role.VALUE)
 #: How many characters each text may have.
 TEXT_LIMITS = {column.value: column.spec.limit for column in Column if column.spec.limit}
+#: The valid values of the columns that have few.
+CHOICES = {column.value: column.spec.choices for column in Column if column.spec.choices}
 #: All fields of a listing beside its key.
 FIELDS = _fields(Role.VALUE, Role.SOFT_VALUE)
 

@@ -2,17 +2,18 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.exceptions import BadRequest
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import COLUMNS, TEXT_LIMITS
+from app.csvfile.columns import CHOICES, COLUMNS, TEXT_LIMITS
 from app.csvfile.visible import without_signs
 from app.extensions import csrf, db
 from app.http import answers
@@ -30,8 +31,8 @@ from app.imports.reports import progress, seller_file, summary
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from app.queries import ImportKey
-from app.queries.imports import corrections
-from app.queries.imports.corrections import Group, Standing
+from app.queries.imports import corrections, lookups
+from app.queries.imports.corrections import Group
 from app.queries.imports.error_groups import ErrorKind
 from app.web.live_page import render_live
 from app.web.session import require_seller, seller_id
@@ -48,6 +49,10 @@ _ROWS = 10
 #: The buttons for all groups: accept every value that can mean only one thing, accept those that have one suggestion
 #: too, and leave out what is still open.
 _SURE, _SUGGESTED, _REST = "sure", "suggested", "rest"
+#: The button that imports the corrected rows.
+_IMPORT = "import"
+#: Rows that are still wrong after they were edited, of which a message names so many.
+_NAMED = 5
 
 
 @blueprint.before_request
@@ -83,9 +88,8 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
     shown: dict[str, Any] = {"before": before, "left-out": request.args.get("left-out"), **_as_arguments(kind)}
     # Where very many rows are dealt with, all of them would have to be looked through: only on request.
     shows_left_out = to_fix.standing.left_out and ("left-out" in request.args or to_fix.standing.is_small)
-    left_out, more_left_out = (
-        report.list_left_out(one, read_line(request.args, "left-out")) if shows_left_out else ([], 0)
-    )
+    left_out_after = read_line(request.args, "left-out")
+    left_out, more_left_out = report.list_left_out(one, left_out_after) if shows_left_out else ([], 0)
     return render_live(
         "fixes/show.html",
         "fixes/_live.html",
@@ -94,6 +98,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         before=before,
         to_fix=to_fix,
         left_out=left_out,
+        left_out_after=left_out_after,
         more_left_out=more_left_out if to_fix.standing.left_out else None,
         related=progress.get_related(one),
         write=answers.write,
@@ -105,6 +110,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         typed=request.form,
         mark_of=mark_of,
         limits=TEXT_LIMITS,
+        choices=CHOICES,
         here=url_for("fixes.show", public_id=one.public_id, **shown),
     )
 
@@ -122,33 +128,70 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
 def answer(public_id: uuid.UUID) -> ResponseReturnValue:
     """Apply what was typed and the answer whose button was pressed (``press``); 303 to the place on the page.
 
-    The page again with what was typed if any of it cannot be applied; then nothing is.
+    303 to the new import where that button imports the corrected rows, and to single rows where it is ``edit``. The
+    page again with what was typed if any of it cannot be applied; then nothing is.
     """
     seen = progress.get(seller_id(), public_id)
-    one = _load(seen.key)
+    pressed, form_key = request.form.get("press"), read_form_key(request.form)
+    if pressed == _IMPORT and form_key and (made := lookups.find_by_form(seller_id(), form_key)):
+        return redirect(url_for("details.show", public_id=made.public_id), 303)
     groups = corrections.list_groups(seen.key)
-    pressed = request.form.get("press")
     try:
-        (typed, late), (edited, late_rows) = _read_typed(seen), _read_rows(seen)
-        given = typed, [*_read_pressed(seen)]
-        engine.check_cells(one, edited)
-        since = corrections.get(seen.key).answers + 1
-        for answer in engine.in_order(*given):
-            engine.give(one, answer)
-        if edited:
-            engine.give_cells(one, edited)
-        if pressed == _REST:
-            cells = {REASON: _read_reason(), SINCE: str(since)}
-            engine.give(one, NewAnswer(Rule.LEAVE_REST, cells=cells))
+        given, edited, count, late = _apply(seen)
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
-    now = progress.get(seller_id(), public_id)
-    count = len(edited) + sum(map(len, given)) + (pressed == _REST)
-    _tell(seen.fixed, now, count, [*late, *late_rows])
-    last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed([*chain(*given)]), None)
+    if pressed == _IMPORT:
+        return _import_applied(seen, form_key, late)
+    if "edit" in request.form:
+        if count or late:
+            _tell(seen, count, edited, late)
+        cause, _, column = request.form["edit"].partition(" ")
+        return redirect(url_for("fixes.rows", public_id=public_id, cause=cause or None, column=column or None), 303)
+    _tell(seen, count, edited, late)
+    last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed(given), None)
     place = ErrorKind.stored(last.cause, last.column) if last else None
     anchor = _find_place(seen.key, groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
+
+
+def _apply(seen: ImportProgress) -> tuple[list[NewAnswer], Collection[int], int, list[Stale]]:
+    """Apply what was typed and pressed.
+
+    The answers for groups, the lines of edited rows, how much that is, and what of it came too late.
+    Nothing is applied where it raises AnswerRefused, NotOneRow or Busy.
+    """
+    one = _load(seen.key)
+    pressed = request.form.get("press")
+    (typed, late), (edited, late_rows) = _read_typed(seen), _read_rows(seen)
+    given = typed, [*_read_pressed(seen)]
+    if edited:
+        engine.check_cells(one, edited)
+    since = corrections.get(seen.key).answers + 1
+    for answer in engine.in_order(*given):
+        engine.give(one, answer)
+    if edited:
+        engine.give_cells(one, edited)
+    if pressed == _REST:
+        cells = {REASON: _read_reason(), SINCE: str(since)}
+        engine.give(one, NewAnswer(Rule.LEAVE_REST, cells=cells))
+    return [*chain(*given)], edited, len(edited) + sum(map(len, given)) + (pressed == _REST), [*late, *late_rows]
+
+
+def _import_applied(seen: ImportProgress, form_key: uuid.UUID | None, late: list[Stale]) -> ResponseReturnValue:
+    """Import the corrected rows, those with what was just typed, too; 303 to the import, or to the page of the groups
+    while that is still being applied.
+    """
+    if corrections.get(seen.key).answering is not None:
+        flash("Nothing is imported yet: your answer is still being applied. Import the rows when it is done.", "info")
+        return redirect(url_for("fixes.show", public_id=seen.public_id), 303)
+    wrong = _tell_wrong(seen)
+    made = commands.import_corrected(seller_id(), seen.public_id, form_key=form_key)
+    if late:
+        flash(" ".join(stale.tell(seen, late, _names(seen))), "info")
+    if wrong:
+        page = Markup('<a href="{}">{}</a>').format(url_for("fixes.show", public_id=seen.public_id), seen.name)
+        flash(Markup("Not imported: {}. Fix what is left in {}.").format(", ".join(wrong), page), "info")
+    return redirect(url_for("details.show", public_id=made.public_id), 303)
 
 
 def _find_place(key: ImportKey, before: list[Group], answered: ErrorKind | None) -> str:
@@ -187,8 +230,8 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
             engine.leave_out(one, lines, _read_reason())
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _rows_page(progress.get(seller_id(), public_id), kind, after, fault=str(refused)), 422
+    _tell(seen, len(edited) + len(lines), edited, late)
     now = progress.get(seller_id(), public_id)
-    _tell(seen.fixed, now, len(edited) + len(lines), late)
     if not report.list_rows(now, kind=kind, after_line=after, limit=1)[0]:
         return redirect(url_for("fixes.show", public_id=public_id), 303)
     # Rows that are still wrong come again, with what is wrong now.
@@ -197,14 +240,23 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/take-back")
 def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Take an answer back (``number``), or single rows (``lines``); 303 to the groups."""
-    key = progress.get(seller_id(), public_id).key
+    """Take an answer back (``number``), or single rows (``lines``); 303 to the groups.
+
+    What was typed is applied before; the page again with it if that cannot be done.
+    """
+    seen = progress.get(seller_id(), public_id)
     number = request.form.get("number", default=0, type=int)
     lines = _as_lines(request.form.get("lines", "").split())
     if not 0 < number < MAX_LINE and not lines:
         raise BadRequest("The request does not say which answer or which rows to take back.")
-    before = corrections.get(key)
-    if engine.take_back(_load(key), number, lines=lines).version == before.version:
+    try:
+        _, edited, count, late = _apply(seen)
+    except (AnswerRefused, NotOneRow, engine.Busy) as refused:
+        return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
+    if count or late:
+        _tell(seen, count, edited, late)
+    before = corrections.get(seen.key)
+    if engine.take_back(_load(seen.key), number, lines=lines).version == before.version:
         flash("Nothing was taken back: its rows have been imported, answered again or taken back since.", "info")
     else:
         flash("Taken back: to be fixed again, as uploaded.", "success")
@@ -297,7 +349,7 @@ def _read_pressed(one: ImportProgress) -> Iterator[NewAnswer]:
         to_fix = report.show(one)
         yield from to_fix.sure
         yield from to_fix.suggested if pressed == _SUGGESTED else ()
-    elif pressed and pressed != _REST:
+    elif pressed not in {"", _REST, _IMPORT}:
         answer = answers.read_text(pressed)
         is_left_out = answer.rule is Rule.LEAVE_OUT
         reason = _read_reason() or Cause.by_slug(answer.cause).title
@@ -373,30 +425,44 @@ def _rows_page(one: ImportProgress, kind: ErrorKind | None, after: int, fault: s
         typed=request.form,
         mark_of=mark_of,
         limits=TEXT_LIMITS,
+        choices=CHOICES,
         arguments=_as_arguments(kind),
     )
 
 
-def _tell(before: Standing, after: ImportProgress, given: int, late: list[Stale]) -> None:
-    """Say what has become of the rows that were answered, and what came too late."""
-    now, missed = after.fixed, " ".join(stale.tell(after, late, _names(after)))
-    if missed and not given:
-        flash(missed, "info")
+def _tell(seen: ImportProgress, given: int, edited: Collection[int], late: list[Stale]) -> None:
+    """Say what has become of the rows that were answered since the page was ``seen``, and what came too late.
+
+    The first of the rows that were ``edited`` by hand and are open all the same are named.
+    """
+    before, now = seen.fixed, corrections.get(seen.key)
+    missed = " ".join(stale.tell(seen, late, _names(seen)))
+    if not given or now.answering is not None:
+        if missed or not given:
+            flash(missed or "Nothing was entered.", "info")
         return
-    if not given and not late:
-        flash("Nothing was entered.", "info")
-        return
-    if now.answering is not None:
-        if missed:
-            flash(missed, "info")
-        return
-    others = now.open_corrected - before.open_corrected
-    changes = (
-        (now.correct - before.correct, "more row", "can be imported"),
-        (others, "row", f"{'is' if others == 1 else 'are'} still wrong"),
-        (now.left_out - before.left_out, "row", "left out"),
-    )
-    told = ", ".join(f"{counted(count, rows)} {came_to}" for count, rows, came_to in changes if count > 0)
-    is_nearer = now.correct > before.correct or now.left_out > before.left_out
-    said = f"{told}." if told else "No row was changed by that."
-    flash(f"{said} {missed}" if missed else said, "success" if is_nearer and not missed else "info")
+    right, left_out = now.correct - before.correct, now.left_out - before.left_out
+    told = [
+        *([f"{counted(right, 'more row')} can be imported"] if right > 0 else ()),
+        *_tell_wrong(seen),
+        *([f"{counted(left_out, 'row')} left out"] if left_out > 0 else ()),
+    ]
+    message = Markup.escape(f"{', '.join(told)}." if told else "No row was changed by that.")
+    for line, own_line, cause in report.list_still_open(seen, edited)[:_NAMED]:
+        place = url_for("fixes.rows", public_id=seen.public_id, after=line - 1, _anchor=f"line-{line}")
+        message += Markup(' <a href="{}">Line {:,}</a>: {}.').format(place, own_line, cause.title)
+    is_nearer = right > 0 or left_out > 0
+    flash(message + (f" {missed}" if missed else ""), "success" if is_nearer and not missed else "info")
+
+
+def _tell_wrong(seen: ImportProgress) -> list[str]:
+    """How many of the rows that were answered since the page was ``seen`` are still wrong, or wrong in another way."""
+    wrong = report.count_wrong_since(seen.key, seen.fixed)
+    return [
+        *([f"{counted(wrong.still, 'row')} {'is' if wrong.still == 1 else 'are'} still wrong"] if wrong.still else ()),
+        *(
+            [f"{counted(wrong.otherwise, 'row')} {'has' if wrong.otherwise == 1 else 'have'} another problem"]
+            if wrong.otherwise
+            else ()
+        ),
+    ]

@@ -71,6 +71,14 @@ def field(page: Page, at: Field) -> Locator:
     return value.locator(f"label [name^=to-][name$='-{at.column}']")
 
 
+def put(cell: Locator, text: str) -> None:
+    """Type a value, or choose it where only few are valid."""
+    if cell.evaluate("cell => cell.matches('select')"):
+        cell.select_option(text)
+    else:
+        cell.fill(text)
+
+
 def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
     upload_and_follow(page, MISTAKES.read_bytes(), name=MISTAKES.name)
     status_of(page, "FAILED")
@@ -82,16 +90,18 @@ def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
     page.locator(".folded:not([open]) > summary").click()
     click.count += 1
     for *at, text in TYPED:
-        field(page, Field(*at)).fill(text)
+        put(field(page, Field(*at)), text)
     for name, text in CELLS.items():
         (cell,) = page.locator(f"[name={name}]").all()
         if not cell.is_visible():
             page.locator("li.group").filter(has=cell).get_by_text("Other cells").click()
             click.count += 1
-        cell.fill(text)
+        put(cell, text)
     # As in a spreadsheet, keys go from cell to cell; in a closed part there are none to go to.
-    first, second = page.locator(".fix-value input[type=text]").all()[:2]
-    for key, here, there in (("Enter", first, second), ("ArrowUp", second, first)):
+    cells = page.locator(":is(.fix-fields, .fix-cells, .fix-raw) :is(input[type=text], select, textarea):visible").all()
+    # In a list, arrows choose.
+    at = next(at for at, cell in enumerate(cells) if at and cell.evaluate("cell => cell.matches('input')"))
+    for key, here, there in (("Enter", cells[0], cells[1]), ("ArrowUp", cells[at], cells[at - 1])):
         here.press(key)
         expect(there).to_be_focused()
     for column in ("NAME", "CARDMARKET_ID", "TCGPLAYER_ID"):

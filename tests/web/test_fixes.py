@@ -51,8 +51,7 @@ class Presses:
         soup = soup or self.look()
         (part,) = soup.select(within) if within else [soup]
         button = next(one for one in part.select("button") if words(one).startswith(text))
-        form = button.find_parent("form")
-        assert form is not None
+        form = form_of(soup, button)
         fields = fields_of(form)
         for field, value in typed.items():
             names = [name for name in fields if name == field or name.endswith(f"-{field}") and name[:2] != "wa"]
@@ -62,16 +61,25 @@ class Presses:
         if button.get("name"):
             fields[str(button["name"])] = str(button["value"])
         self.count += 1
-        answer = self._client.post(str(form["action"]), data=fields)
+        answer = self._client.post(str(button.get("formaction", form["action"])), data=fields)
         assert answer.status_code == 303, answer.text
         return answer.location
+
+
+def form_of(soup: BeautifulSoup, button: Tag) -> Tag:
+    """The form that a button sends, wherever it stands."""
+    form = soup.select_one(f"form#{button['form']}") if button.get("form") else button.find_parent("form")
+    assert form is not None
+    return form
 
 
 def fields_of(form: Tag) -> dict[str, str]:
     """What a form sends if nothing is changed."""
     sent = form.select("input[name]:not([type=checkbox], [type=radio]:not([checked]))")
     inputs = {str(one["name"]): str(one.get("value", "")) for one in sent}
-    return inputs | {str(one["name"]): one.get_text().removeprefix("\n") for one in form.select("textarea")}
+    inputs |= {str(one["name"]): one.get_text().removeprefix("\n") for one in form.select("textarea")}
+    chosen = {str(one["name"]): one.select("option[selected]") for one in form.select("select")}
+    return inputs | {name: str(one["value"]) for name, (one,) in chosen.items()}
 
 
 def group(cause: str, column: str = "") -> str:
@@ -320,7 +328,7 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     assert again.select_one("main [role=alert]") is not None
     form = again.select_one("form.fix-form")
     assert form is not None
-    assert fields_of(form) | {"csrf_token": typed["csrf_token"]} == typed
+    assert fields_of(form) | {name: typed[name] for name in ("csrf_token", "form_key")} == typed
     assert presses.state()["open"] == 2
     # Nor is anything lost of single rows that have to wait until the values are counted.
     key = ImportKey.of(one)
@@ -333,6 +341,73 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     assert form is not None
     assert {name: fields_of(form)[name] for name in ("cell-2-PRICE", "reason")}.items() <= typed.items()
     assert [str(one["value"]) for one in form.select("[name=leave-out][checked]")] == ["3"]
+
+
+def test_import_and_every_other_button_apply_what_was_typed_and_chosen_first(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    wrong = ({"price": "x"}, {"price": "y"}, {"mode": "DELETE"}, {"condition": "Used"}, {"quantity": "one"})
+    one = start(
+        seller, [row(**{"urn": f"urn:test:{at % 3 + 1}", **cells}) for at, cells in enumerate(wrong)], file_name="s.csv"
+    )
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    presses.press("Apply what I typed", soup, **{field_names(soup, "price-not-whole", "PRICE", "x"): "5"})
+    soup = presses.look()
+    # Enter sends what is typed, and nothing else: it presses the first button of the form.
+    assert words(soup.select_one("button[form=fixing]")) == "Apply what I typed and chose"
+    typed = {
+        field_names(soup, "price-not-whole", "PRICE", "y"): "6",
+        field_names(soup, "mode-unknown", "MODE", "DELETE"): "UPDATE",
+        field_names(soup, "condition-unknown", "CONDITION", "Used"): "Old",
+    }
+    # Pressed twice, it imports once.
+    made = presses.press("Import 1 corrected row", soup, **typed)
+    assert presses.press("Import 1 corrected row", soup, **typed) == made
+    assert words(page(client, made).select_one(".notes")).startswith(
+        "Not imported: 1 row is still wrong, 1 row has another problem. Fix what is left in s.csv."
+    )
+    assert presses.state() == {"correct": 0, "open": 3, "left-out": 0, "taken": 2}
+    assert len(corrections.list_answers(ImportKey.of(one), limit=10)) == 4
+    # Single rows are edited after that, and an answer is taken back after that.
+    soup = presses.look()
+    typed = {field_names(soup, "condition-unknown", "CONDITION", "Old"): "GD"}
+    led_to = presses.press("Edit this row", soup, within=group("quantity-not-whole", "QUANTITY"), **typed)
+    assert led_to.endswith("/fix/rows?cause=quantity-not-whole&column=QUANTITY")
+    assert presses.state() == {"correct": 1, "open": 2, "left-out": 0, "taken": 2}
+    soup = presses.look()
+    typed = {field_names(soup, "quantity-not-whole", "QUANTITY", "one"): "1"}
+    presses.press("Take back", soup, within=".fix-answers > li:first-child", **typed)
+    assert presses.state() == {"correct": 1, "open": 2, "left-out": 0, "taken": 2}
+
+
+def test_import_says_that_what_was_typed_cannot_be_applied_yet_and_keeps_it(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(seller, [row(price="x"), row(urn="urn:test:2", price="y")], file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    presses.press("Apply what I typed", soup, **{field_names(soup, "price-not-whole", "PRICE", "x"): "5"})
+    soup = presses.look()
+    typed = field_names(soup, "price-not-whole", "PRICE", "y")
+    form = soup.select_one("form#fixing")
+    assert form is not None
+    key = ImportKey.of(one)
+    corrections.save(key, corrections.lock(key)._replace(answering=0))
+    db.session.commit()
+    sent = {**fields_of(form), typed: "6", "press": "import"}
+    again = read(client.post(str(form["action"]), data=sent), 422)
+    assert words(again.select_one("main [role=alert]")).startswith("Another answer is still being applied")
+    corrections.save(key, corrections.lock(key)._replace(answering=None))
+    db.session.commit()
+    presses.press("Import 1 corrected row", again)
+    assert corrections.get(key).taken == 2
 
 
 def test_a_button_changes_only_the_rows_that_it_showed(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
@@ -355,12 +430,82 @@ def test_a_button_changes_only_the_rows_that_it_showed(client: FlaskClient, sell
     soup = presses.look()
     assert presses.state(soup) == {"correct": 1, "open": 3, "left-out": 0, "taken": 0}
     # What the answers came to stands beside the buttons.
-    assert words(soup.select_one(".fix-foot .notes")) == "1 more row can be imported, 2 rows are still wrong."
+    assert words(soup.select_one(".fix-foot .notes")) == "1 more row can be imported, 2 rows have another problem."
     assert soup.select_one(group("listing-not-found")) is not None
     assert soup.select_one(group("price-in-pounds", "PRICE")) is not None
     # A cell that is emptied is changed, too.
     presses.press("Apply what I typed", soup, CARDMARKET_ID="")
     assert presses.state() == {"correct": 2, "open": 2, "left-out": 0, "taken": 0}
+
+
+def test_what_only_few_values_are_valid_for_is_chosen_from_these(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    wrong = ({"mode": "DELETE"}, {"condition": "Used"}, {"hidden": "maybe"})
+    one = start(seller, [row(urn=f"urn:test:{at}", **cells) for at, cells in enumerate(wrong, 1)], file_name="s.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+
+    def offered(column: str) -> list[str]:
+        return [words(option) for option in soup.select(f".fix-fields select[name$='-{column}'] option")]
+
+    assert offered("MODE") == ["DELETE", "CREATE", "UPDATE"]
+    assert offered("CONDITION")[:3] == ["Used", "MT MINT", "NM NEAR_MINT"]
+    assert offered("HIDDEN") == ["maybe", "(empty)", "true", "false"]
+    # What is left as it is, is no answer.
+    presses.press("Apply what I typed", soup, **{field_names(soup, "condition-unknown", "CONDITION", "Used"): "GD"})
+    assert presses.state() == {"correct": 1, "open": 2, "left-out": 0, "taken": 0}
+
+
+def test_rows_for_different_items_are_named_one_by_one_and_rows_for_one_item_together(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    rows = [row(urn="", reference=f"A-{n}", price=str(100 + n)) for n in range(10)]
+    rows += [row(urn="", game="Test", set="One", reference="B-1", condition=grade) for grade in ("NM", "EX")]
+    one = start(seller, rows, file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    (missing,) = soup.select("li.group[data-cause=item-not-named]")
+    assert missing.select("[name^=to-]") == []
+    lines = [words(each) for each in missing.select(".fix-value .value")]
+    assert lines[0].startswith("10 rows, each for its own item The first 8 are below")
+    assert lines[1] == "Line 2 NM, A-0"
+    assert len(lines) == 9
+    # These have all in common that tells an item.
+    (incomplete,) = soup.select("li.group[data-cause=name-incomplete]")
+    assert len(incomplete.select("[name^=to-][name$=-URN]")) == 1
+    typed = {"cell-2-URN": "urn:test:1", "cell-3-URN": "urn:test:2", "cell-4-URN": "urn:test:99"}
+    presses.press("Apply what I typed", soup, **typed)
+    soup = presses.look()
+    assert presses.state(soup) == {"correct": 2, "open": 10, "left-out": 0, "taken": 0}
+    assert words(soup.select_one(".fix-foot .notes")) == (
+        "2 more rows can be imported, 1 row is still wrong. Line 4: Item not found."
+    )
+
+
+def test_a_row_is_edited_beside_what_tells_its_card_and_named_if_it_is_still_wrong(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(seller, [row(urn="", game="Test", set="One", reference="B-1")], file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    path = "/rows?cause=name-incomplete&column=NAME"
+    soup = presses.look(path)
+    assert "Test, One, NM, B-1" in words(soup.select_one("#line-2"))
+    presses.press("Save these rows", soup, **{"cell-2-NAME": "Nobody"})
+    message = presses.look().select_one(".notes")
+    assert "1 row is still wrong. Line 2: Item not found." in words(message)
+    assert message is not None
+    (link,) = message.select("a")
+    assert presses.look(str(link["href"]).partition("/fix")[2].partition("#")[0]).select("#line-2 [name=cell-2-NAME]")
 
 
 def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
@@ -391,15 +536,15 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     assert presses.state(soup) == {"correct": 3, "open": 0, "left-out": 1, "taken": 0}
     assert "Left out: all that was still to fix (Not graded) · line 5" in words(soup.select_one(".fix-answers"))
     # What is imported stays so, and its answer stays in sight, without a button.
-    button = soup.select_one(".fix-answers > li:last-child form")
+    button = soup.select_one(".fix-answers > li:last-child button")
     assert button is not None
-    taken_back = fields_of(button)
+    taken_back = {**fields_of(form_of(soup, button)), str(button["name"]): str(button["value"])}
     presses.press("Import 3 corrected rows", soup)
     again = presses.look()
     assert len(again.select(".fix-answers > li")) == len(soup.select(".fix-answers > li"))
     assert words(again.select_one(".fix-answers > li:last-child")).endswith("in a later import")
     # A page that was there before still has the button.
-    client.post(str(button["action"]), data=taken_back)
+    client.post(str(button["formaction"]), data=taken_back)
     assert "Nothing was taken back" in words(presses.look().select_one("main"))
 
 
@@ -451,7 +596,7 @@ def test_an_answer_whose_rows_later_ones_changed_says_so_and_goes_with_them(
         ["Price is not a whole number “y” → PRICE 5", "line 2: also changed by a later answer"],
         ["Price is not a whole number “x” → PRICE y", "line 2: also changed by a later answer"],
     ]
-    (taken_back,) = [form.parent for form in soup.select(".fix-answers form")]
+    (taken_back,) = [button.parent for button in soup.select(".fix-answers button")]
     assert "Take back puts lines 2 and 3 back as uploaded, and drops their other answers." in words(taken_back)
     presses.press("Take back", soup)
     # The row of both answers is as it was uploaded.
@@ -483,7 +628,7 @@ def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one
     presses = Presses(client, one)
 
     def told(soup: BeautifulSoup) -> list[str]:
-        return [words(each) for each in soup.select("#left-out ~ form :is(summary, li > span)")]
+        return [words(each) for each in soup.select("#left-out ~ details :is(summary, li > span)")]
 
     soup = presses.look()
     assert told(soup) == [
@@ -501,6 +646,35 @@ def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one
     presses.press("Take back these 2 rows", soup)
     assert presses.state() == {"correct": 0, "open": 3, "left-out": 1, "taken": 0}
     assert [group.rows for group in corrections.list_groups(ImportKey.of(one))] == [3]
+
+
+def test_rows_that_were_left_out_are_all_counted_though_a_page_has_only_some(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(seller, [row(price="x")] * 49 + [row(mode="DELETE")] * 3 + [row(condition="Old")], file_name="s.csv")
+    run_jobs()
+    engine.survey(ImportKey.of(one))
+    engine.give(one, NewAnswer(Rule.LEAVE_REST, cells={"since": "1"}))
+    soup = Presses(client, one).look()
+    kinds = "#left-out ~ :is(details, p.more)"
+
+    def told(soup: BeautifulSoup) -> list[str]:
+        return [words(each.summary or each) for each in soup.select(kinds)]
+
+    assert told(soup) == [
+        "Price is not a whole number PRICE: 49 rows",
+        "Unknown MODE: 3 rows, of which 1 here",
+        "Unknown condition CONDITION: 1 row",
+        "Next rows",
+    ]
+    (following,) = [link for link in soup.select("a") if words(link) == "Next rows"]
+    assert told(page(client, str(following["href"]).partition("#")[0])) == [
+        "Price is not a whole number PRICE: 49 rows",
+        "Unknown MODE: 3 rows, of which 2 here",
+        "Unknown condition CONDITION: 1 row",
+        "First rows",
+    ]
 
 
 def test_copies_are_added_to_a_listing_that_stays_as_it_is_otherwise(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Code
 from app.csvfile.cells import split_record, split_records
-from app.csvfile.columns import TEXT_LIMITS, Column, Layout
+from app.csvfile.columns import NAME_COLUMNS, TEXT_LIMITS, Column, Layout, Role
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
 from app.csvfile.mend import mend
@@ -66,6 +66,12 @@ _MENDED = {
 _CLEANED_ROWS = 100
 #: Rows of a group that are put right to see whether that helps.
 _MENDED_ROWS = 5
+#: Rows of a value that are corrected each by itself, on the page of all groups and on their own; among more rows than
+#: that, it is not looked whether they are alike.
+_APART, _APART_ALONE = 8, 50
+#: What tells which item a row is for.
+_TELLS_ITEM = tuple(column for column in Column if column.spec.role is Role.NAMES_ITEM)
+_TELLS_ROW = (*_TELLS_ITEM, Column.REFERENCE, Column.NOTES, Column.COMMENT)
 _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
 
 
@@ -108,6 +114,10 @@ class ValueToFix:
     fields: list[tuple[str, str]]
     #: Whether it can mean only one thing.
     is_sure: bool
+    #: Whether its rows are for different items, as far as they tell: no value can be right for all of them.
+    differs: bool
+    #: The first of these rows, each with fields of its own.
+    apart: list[RowApart]
 
     @property
     def text(self) -> str:
@@ -118,6 +128,18 @@ class ValueToFix:
     def leave_out(self) -> NewAnswer:
         """The answer not to import these rows."""
         return NewAnswer(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column, self.value)
+
+
+class RowApart(NamedTuple):
+    """A row for another item than the other rows with its wrong value."""
+
+    line: int
+    #: Its line in the file that the seller has uploaded.
+    own_line: int
+    #: What the rest of it tells.
+    rest: str
+    #: The columns to type something in, with what they have now.
+    fields: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +217,10 @@ class LeftOut(NamedTuple):
     """Rows with one problem that were left out."""
 
     kind: ErrorKind
-    #: Each with its line in the file that the seller has uploaded, which card it is, and why it was left out, if that
-    #: is not just its problem.
+    #: The number of all of them.
+    total: int
+    #: Those on the page, each with its line in the file that the seller has uploaded, which card it is, and why it was
+    #: left out, if that is not just its problem.
     rows: list[tuple[RecordedError, int, str, str]]
 
 
@@ -214,6 +238,8 @@ class RowToFix(NamedTuple):
     parts: list[Part]
     #: Whether values are missing, perhaps not at its end: the cells are those in order.
     is_short: bool
+    #: What the cells tell that are not wrong.
+    rest: str
     #: The listing that it means, where that is what is wrong.
     meant: Meant | None = None
 
@@ -231,7 +257,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     sure = [each for each in values if _is_sure(each)]
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
     layout = layout_of(one.header)
-    shown = _show_groups(one, wanted[:_GROUPS], values, layout)
+    shown = _show_groups(one, wanted[:_GROUPS], values, layout, apart=_APART if kind is None else _APART_ALONE)
     marks = _mark_again(one.key, layout) if standing.open_corrected and standing.is_small else {}
     again = sorted({line for (line, _), mark in marks.items() if mark == _NEW})
     single = [each for group in shown for each in group.values if len(each.offers) == 1]
@@ -335,8 +361,33 @@ def _as_written(cell: Cell, text: str) -> str:
     return cell.value.strip() if is_right else written
 
 
+class WrongSince(NamedTuple):
+    """Rows that were answered and are open all the same: with the problem that was answered, or just with others."""
+
+    still: int
+    otherwise: int
+
+
+def count_wrong_since(key: ImportKey, before: Standing) -> WrongSince:
+    """How many rows are open that were answered since ``before``."""
+    standing = corrections.get(key)
+    if not standing.is_small:
+        return WrongSince(max(0, standing.open_corrected - before.open_corrected), 0)
+    found = corrections.count_open_since(key, before.answers)
+    given = corrections.find_answers(key, {each.answer for each in found})
+    still = 0
+    for each in found:
+        answer = given[each.answer]
+        if not answer.cause or ErrorKind.stored(answer.cause, answer.column) in each.kinds:
+            still += each.rows
+    return WrongSince(still, sum(each.rows for each in found) - still)
+
+
 def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], int | None]:
-    """A page of the rows below a line that were left out, by their first problem; and its last line if more follow."""
+    """The rows that were left out, by their first problem; a page of those below a line is listed.
+
+    With the last of these lines if more follow.
+    """
     errors = corrections.list_left_out(one.key, after_line=after_line, limit=_LEFT_OUT + 1)
     goes_on, errors = errors[_LEFT_OUT - 1].line if len(errors) > _LEFT_OUT else None, errors[:_LEFT_OUT]
     layout = layout_of(one.header)
@@ -344,13 +395,13 @@ def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], 
     cards = {meant.line: meant.card for meant in listed.tell(one, errors, adds=False)}
     last = corrections.find_last_answers(one.key, own)
     answers = corrections.find_answers(one.key, {number for number, _ in last.values()})
-    found: dict[ErrorKind, LeftOut] = {}
+    found = {kind: LeftOut(kind, total, []) for kind, total in corrections.count_left_out(one.key).items()}
     for error in errors:
         line, kind = own[error.line], error.kinds[0]
         rest = _tell_rest(read_values(error.row, layout), ())
         reason = answers[last[error.line][0]].cells.get(REASON, "") if error.line in last else ""
         why = "" if reason == kind.cause.title else reason
-        found.setdefault(kind, LeftOut(kind, [])).rows.append((error, line, cards.get(line, rest), why))
+        found.setdefault(kind, LeftOut(kind, 0, [])).rows.append((error, line, cards.get(line, rest), why))
     return [*found.values()], goes_on
 
 
@@ -369,7 +420,7 @@ def _is_sure(one: Value) -> bool:
 
 
 def _show_groups(
-    one: ImportProgress, groups: Sequence[Group], values: Sequence[Value], layout: Layout
+    one: ImportProgress, groups: Sequence[Group], values: Sequence[Value], layout: Layout, *, apart: int
 ) -> list[GroupToFix]:
     key = one.key
     kinds = {group.kind for group in groups}
@@ -385,12 +436,14 @@ def _show_groups(
     lines = _find_lines(key, values, layout)
     own = seller_file.own_lines(key, {line for each in values for line in (each.first_line, *lines.get(each, ()))})
     meant = _tell_meant(one, values)
+    differing = _tell_apart(one, values, layout, [*alone.values()])
     shown: defaultdict[ErrorKind, list[ValueToFix]] = defaultdict(list)
     for each, problem in zip(values, problems, strict=True):
         told = [own[line] for line in lines.get(each, ())]
-        shown[each.kind].append(
-            _show_value(each, found[each], offers[each], problem.values, own[each.first_line], told)
-        )
+        value = _show_value(each, found[each], offers[each], problem.values, own[each.first_line], told)
+        if each in differing:
+            value = replace(value, fields=[], differs=True, apart=differing[each][:apart])
+        shown[each.kind].append(value)
     return [
         GroupToFix(
             group.kind,
@@ -446,6 +499,52 @@ def _tell_meant(one: ImportProgress, values: Sequence[Value]) -> dict[ErrorKind,
     }
 
 
+def _tell_apart(
+    one: ImportProgress, values: Sequence[Value], layout: Layout, in_place: Sequence[RowToFix]
+) -> dict[Value, list[RowApart]]:
+    """The values that are missing or lost in rows for different items, with the first of these rows.
+
+    No cell is there twice, nor one of the rows that are corrected ``in_place``.
+    """
+    seen = {(row.line, cell.column) for row in in_place for cell in row.cells}
+    found: dict[Value, list[RowApart]] = {}
+    for each in values:
+        if each.rows == 1 or not _names_item(each):
+            continue
+        some = corrections.list_open(one.key, _first_rows(each), after_line=0, limit=_APART_ALONE + 1)
+        rows = {
+            row.line: read_values(row.row, layout) for row in some if _value_of(row, each.kind, layout) == each.value
+        }
+        told = {tuple(cells.get(column, "") for column in _TELLS_ROW) for cells in rows.values()}
+        if len(rows) == each.rows and len(told) == 1 and any(*told):
+            continue
+        own = seller_file.own_lines(one.key, rows)
+        found[each] = []
+        for line, cells in rows.items():
+            columns = dict(_fields(each.kind, cells))
+            if each.kind.cause is Cause.NAME_INCOMPLETE:
+                columns |= {column: with_signs(cells.get(column, "")) for column in NAME_COLUMNS}
+            fields = [(column, text) for column, text in columns.items() if (line, column) not in seen]
+            seen.update((line, column) for column in columns)
+            if fields:
+                found[each].append(RowApart(line, own[line], _tell_row(cells, columns), fields))
+    return found
+
+
+def _names_item(one: Value) -> bool:
+    """Whether a value is missing, or lost, that names the item."""
+    cause, column = one.kind
+    if cause is Cause.VARIANT_NOT_FOUND or not [*_fields(one.kind, {})]:
+        return False
+    return (cause.asks_for_item or column in _TELLS_ITEM) and (one.value == "" or cause in _LOST)
+
+
+def _tell_row(cells: Mapping[str, str], shown: Collection[str]) -> str:
+    """What a row says of its item beside the columns that are shown, and what the seller has written about it."""
+    columns = (*_TELLS_ITEM, Column.CONDITION, Column.VARIANTS, Column.REFERENCE, Column.NOTES, Column.COMMENT)
+    return visible(", ".join(cells[column] for column in columns if column not in shown and cells.get(column)))
+
+
 def _first_rows(one: Value) -> Wanted:
     """The first rows with a value; there may be more, far behind them."""
     last_line = min(one.last_line, one.first_line + _MEANT_LINES)
@@ -480,7 +579,7 @@ def _show_value(
     rest = _tell_rest(cells, {*one.kind.columns, *(column for column, _ in fields)})
     lead = found.lead if found else ""
     numbers = one.rows, one.first_line, line, lines
-    return ValueToFix(one.kind, one.value, *numbers, rest, lead, offers, fields, _is_sure(one))
+    return ValueToFix(one.kind, one.value, *numbers, rest, lead, offers, fields, _is_sure(one), False, [])
 
 
 def _tell_rest(cells: Mapping[str, str], shown: Collection[str]) -> str:
@@ -642,6 +741,13 @@ def show_lines(one: ImportProgress, lines: Collection[int]) -> dict[int, RowToFi
     return {row.line: row for row in _show_rows(one, [*corrections.find_open(one.key, lines).values()])}
 
 
+def list_still_open(one: ImportProgress, lines: Collection[int]) -> list[tuple[int, int, Cause]]:
+    """Those of the rows on these lines that are open: line, line in the seller's own file, and first problem."""
+    rows = corrections.find_open(one.key, lines) if lines else {}
+    own = seller_file.own_lines(one.key, rows)
+    return [(line, own[line], rows[line].kinds[0].cause) for line in sorted(rows)]
+
+
 def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequence[int]) -> dict[int, int]:
     """On which lines of the seller's file of ``parent`` rows stand that ``one`` has taken up; by their lines in it."""
     if one.taken_up_as is None or not lines:
@@ -678,6 +784,7 @@ def _show_rows(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Row
                 [found.say(kind.column) for kind, found in zip(error.kinds, suggestions, strict=True) if found],
                 [] if is_certain else mark(error.row, error.kinds, layout, None),
                 Cause.COLUMN_COUNT.slug in error.causes,
+                _tell_row(read_values(error.row, layout), wrong) if is_certain and wrong else "",
             )
         )
     return rows

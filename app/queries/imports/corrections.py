@@ -438,9 +438,40 @@ def list_left_out(key: ImportKey, *, after_line: int, limit: int) -> list[Record
     return _list(key, f"e.line > %(after)s and {_IS_LEFT_OUT}", limit, after=after_line)
 
 
+def count_left_out(key: ImportKey) -> dict[ErrorKind, int]:
+    """How many rows were left out, and not taken up, by their first problem; the most first."""
+    query = f"""
+        select ({_CAUSES})[1] as cause, ({_COLUMNS})[1] as in_column, count(*) as rows, min(c.line) as first_line
+        from (select * from corrections c where {_THIS} and {_IS_LEFT_OUT}) c
+        cross join lateral (select causes, "columns" from row_errors {_BY_KEY.format("c")}) e
+        group by 1, 2 order by 3 desc, 4
+    """
+    return {ErrorKind.stored(row.cause, row.in_column): row.rows for row in fetch(query, key)}
+
+
 def list_open_corrected(key: ImportKey, *, limit: int) -> list[RecordedError]:
     """At most ``limit`` open rows that are corrected, as they are now, in order."""
     return _list(key, f'c.state = {_OPEN} and c.taken_by is null and c."row" is not null', limit)
+
+
+class OpenSince(NamedTuple):
+    """Open rows with the same last answer and the same problems."""
+
+    answer: int
+    kinds: frozenset[ErrorKind]
+    rows: int
+
+
+def count_open_since(key: ImportKey, number: int) -> list[OpenSince]:
+    """The open rows whose last answer was given after the one with this number."""
+    query = f"""
+        select answer, causes, columns, count(*) as rows from corrections
+        where {_THIS} and answer > %(number)s and state = {_OPEN} and taken_by is null group by 1, 2, 3
+    """
+    return [
+        OpenSince(row.answer, frozenset(map(ErrorKind.stored, row.causes or (), row.columns or ())), row.rows)
+        for row in fetch(query, key, number=number)
+    ]
 
 
 def list_right(key: ImportKey, *, rule: str, limit: int) -> list[RecordedError]:
