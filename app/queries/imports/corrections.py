@@ -442,7 +442,7 @@ def count_left_out(key: ImportKey) -> dict[ErrorKind, int]:
     """How many rows were left out, and not taken up, by their first problem; the most first."""
     query = f"""
         select ({_CAUSES})[1] as cause, ({_COLUMNS})[1] as in_column, count(*) as rows, min(c.line) as first_line
-        from (select * from corrections c where {_THIS} and {_IS_LEFT_OUT}) c
+        from (select * from corrections where {_THIS} and state = {_LEFT_OUT} and taken_by is null) c
         cross join lateral (select causes, "columns" from row_errors {_BY_KEY.format("c")}) e
         group by 1, 2 order by 3 desc, 4
     """
@@ -729,20 +729,27 @@ def find_failed_again(seller_id: int, ids: Collection[int]) -> dict[int, list[Fa
 
     What has failed there, and was taken up from there by others in turn, counts where it has failed last.
     """
+    # An import of a checked file belongs to the check.
+    query = """
+        select distinct b.import_id from imports i
+        join batches b on b.seller_id = %(seller_id)s and b.import_id = i.id and b.failed > 0
+        where i.seller_id = %(seller_id)s and (i.parent_id = any(%(ids)s::bigint[]) or i.parent_id in (
+            select c.id from imports c where c.seller_id = %(seller_id)s and c.parent_id = any(%(ids)s::bigint[])))
+    """
+    takers = [row.import_id for row in fetch(query, seller_id=seller_id, ids=[*ids])]
+    if not takers:
+        # Nearly always, so that very many rows need not be looked through.
+        return {}
     # As a condition that is no join, the failed rows of the takers are hashed, whatever the planner takes their number
     # for. From there on, few rows are looked up by their keys.
     query = f"""
         with recursive failed as (
             select c.import_id as parent_id, c.taken_by, c.taken_line from corrections c
-            where c.seller_id = %(seller_id)s and c.import_id = any(%(ids)s::bigint[]) and c.taken_by is not null
+            where c.seller_id = %(seller_id)s and c.import_id = any(%(ids)s::bigint[])
+              and c.taken_by = any(%(takers)s::bigint[])
               and ((c.taken_by, c.taken_line) in (
-                  select e.import_id, e.line from (
-                      select distinct taken_by from corrections
-                      where seller_id = %(seller_id)s and import_id = any(%(ids)s::bigint[]) and taken_by is not null
-                  ) t cross join lateral (
-                      select import_id, line from row_errors
-                      where seller_id = %(seller_id)s and import_id = t.taken_by offset 0
-                  ) e
+                  select import_id, line from row_errors
+                  where seller_id = %(seller_id)s and import_id = any(%(takers)s::bigint[])
               )) is true
             union all
             select f.parent_id, c.taken_by, c.taken_line from failed f
@@ -758,7 +765,7 @@ def find_failed_again(seller_id: int, ids: Collection[int]) -> dict[int, list[Fa
         group by last.parent_id, t.seller_id, t.id order by t.id
     """
     found: dict[int, list[FailedAgain]] = {}
-    for row in fetch(query, seller_id=seller_id, ids=[*ids]):
+    for row in fetch(query, seller_id=seller_id, ids=[*ids], takers=takers):
         found.setdefault(row.parent_id, []).append(FailedAgain(row.public_id, row.name, row.open, row.left_out))
     return found
 

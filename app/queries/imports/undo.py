@@ -348,7 +348,7 @@ def _put_back(values: dict[str, Any]) -> Reversed:
     values = {**values, "end": records.end}
     listings = records.listings
     if values["kept"]:
-        listings = fetch_value(f"select count(*) from {entries()} where {_to_put_back(values)}", values)
+        listings = fetch_value(f"select count(*) from {entries()} where {_RECORDS} and {_to_put_back(values)}", values)
     execute("savepoint unlocked")
     put_back, kept = _put_back_or_keep(values, listings)
     if put_back + kept < listings:
@@ -358,7 +358,7 @@ def _put_back(values: dict[str, Any]) -> Reversed:
         execute("rollback to savepoint unlocked")
         query = f"""
             select count(*) from (
-                select {each("e", KEY)} from {entries()} where {_to_put_back(values)}
+                select {each("e", KEY)} from {entries()} where {_RECORDS} and {_to_put_back(values)}
                 order by {each("e", KEY)} offset 0
             ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
         """
@@ -372,7 +372,7 @@ def _put_back_or_keep(values: dict[str, Any], listings: int) -> tuple[int, int]:
     in_records = f"""(
         select {each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
             {", ".join(f"r.{name} is null as no_{name}" for name in FIELD_NAMES)}
-        from {entries()} where {_to_put_back(values)} order by {each("e", KEY)} offset 0
+        from {entries()} where {_RECORDS} and {_to_put_back(values)} order by {each("e", KEY)} offset 0
     ) k"""
     # As in ``queries.listings``: the listings are looked up by their keys, in that order, and written at their places.
     # What another transaction has changed while this one waited for it is looked at again, but not its place.
@@ -408,8 +408,7 @@ def _put_back_or_keep(values: dict[str, Any], listings: int) -> tuple[int, int]:
 
 def _to_put_back(values: dict[str, Any]) -> str:
     """SQL: whether an entry ``e`` of a record ``r`` is in the slice and in the pass."""
-    in_slice = f"{_RECORDS} and {_IN_SLICE}"
-    return f"{in_slice} and {kept_by('e', 'kept')}" if values["kept"] else in_slice
+    return f"{_IN_SLICE} and {kept_by('e', 'kept')}" if values["kept"] else _IN_SLICE
 
 
 #: Of the marks, those by which it is told what has changed a listing last.
