@@ -181,7 +181,7 @@ def test_a_client_that_hangs_up_leaves_nothing(address: str, browser: Browser, s
 
 @pytest.mark.parametrize(
     ("path", "header", "status"),
-    [("/api/v1/imports?" + "x" * 5_000, "", 414), ("/", "y" * 10_000, 431)],
+    [("/api/v1/imports?" + "x" * 9_000, "", 414), ("/", "y" * 10_000, 431)],
     ids=["address", "header"],
 )
 def test_what_the_server_itself_refuses_is_told_as_a_problem(address: str, path: str, header: str, status: int) -> None:
