@@ -1,8 +1,7 @@
 """Fix it here: the failed rows of an import, corrected group by group and then row by row, and imported."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -14,12 +13,11 @@ from werkzeug.exceptions import BadRequest
 
 from app.csvfile.causes import Cause
 from app.csvfile.columns import CHOICES, COLUMNS, TEXT_LIMITS
-from app.csvfile.visible import without_signs
 from app.extensions import csrf, db
 from app.http import answers
 from app.http.answers import AnswerRefused
 from app.http.error_filter import MAX_LINE, read_line
-from app.http.form_fields import mark_of, plain, read_form_key
+from app.http.form_fields import mark_of, read_form_key
 from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import TransitionRefused
@@ -34,6 +32,7 @@ from app.queries import ImportKey
 from app.queries.imports import corrections, lookups
 from app.queries.imports.corrections import Group
 from app.queries.imports.error_groups import ErrorKind
+from app.web import fix_form
 from app.web.live_page import render_live
 from app.web.session import require_seller, seller_id
 
@@ -46,11 +45,6 @@ _FORM_BYTES = 4 << 20
 
 #: Rows on a page of cells.
 _ROWS = 10
-#: The buttons for all groups: accept every value that can mean only one thing, accept those that have one suggestion
-#: too, and leave out what is still open.
-_SURE, _SUGGESTED, _REST = "sure", "suggested", "rest"
-#: The button that imports the corrected rows.
-_IMPORT = "import"
 #: Rows that are still wrong after they were edited, of which a message names so many.
 _NAMED = 5
 
@@ -133,14 +127,14 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
     """
     seen = progress.get(seller_id(), public_id)
     pressed, form_key = request.form.get("press"), read_form_key(request.form)
-    if pressed == _IMPORT and form_key and (made := lookups.find_by_form(seller_id(), form_key)):
+    if pressed == fix_form.IMPORT and form_key and (made := lookups.find_by_form(seller_id(), form_key)):
         return redirect(url_for("details.show", public_id=made.public_id), 303)
     groups = corrections.list_groups(seen.key)
     try:
         given, edited, count, late = _apply(seen)
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
-    if pressed == _IMPORT:
+    if pressed == fix_form.IMPORT:
         return _import_applied(seen, form_key, late)
     if "edit" in request.form:
         if count or late:
@@ -148,7 +142,7 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
         cause, _, column = request.form["edit"].partition(" ")
         return redirect(url_for("fixes.rows", public_id=public_id, cause=cause or None, column=column or None), 303)
     _tell(seen, count, edited, late)
-    last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed(given), None)
+    last = None if pressed in {fix_form.SURE, fix_form.SUGGESTED, fix_form.REST} else next(reversed(given), None)
     place = ErrorKind.stored(last.cause, last.column) if last else None
     anchor = _find_place(seen.key, groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
@@ -162,8 +156,8 @@ def _apply(seen: ImportProgress) -> tuple[list[NewAnswer], Collection[int], int,
     """
     one = _load(seen.key)
     pressed = request.form.get("press")
-    (typed, late), (edited, late_rows) = _read_typed(seen), _read_rows(seen)
-    given = typed, [*_read_pressed(seen)]
+    (typed, late), (edited, late_rows) = fix_form.read_typed(seen), fix_form.read_rows(seen)
+    given = typed, [*fix_form.read_pressed(seen)]
     if edited:
         engine.check_cells(one, edited)
     since = corrections.get(seen.key).answers + 1
@@ -171,10 +165,15 @@ def _apply(seen: ImportProgress) -> tuple[list[NewAnswer], Collection[int], int,
         engine.give(one, answer)
     if edited:
         engine.give_cells(one, edited)
-    if pressed == _REST:
-        cells = {REASON: _read_reason(), SINCE: str(since)}
+    if pressed == fix_form.REST:
+        cells = {REASON: fix_form.read_reason(), SINCE: str(since)}
         engine.give(one, NewAnswer(Rule.LEAVE_REST, cells=cells))
-    return [*chain(*given)], edited, len(edited) + sum(map(len, given)) + (pressed == _REST), [*late, *late_rows]
+    return (
+        [*chain(*given)],
+        edited,
+        len(edited) + sum(map(len, given)) + (pressed == fix_form.REST),
+        [*late, *late_rows],
+    )
 
 
 def _import_applied(seen: ImportProgress, form_key: uuid.UUID | None, late: list[Stale]) -> ResponseReturnValue:
@@ -222,12 +221,12 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
     kind = _read_kind()
     after = read_line(request.args, "after")
     try:
-        edited, late = _read_rows(seen)
+        edited, late = fix_form.read_rows(seen)
         if edited:
             engine.give_cells(one, edited)
-        lines = _as_lines(request.form.getlist("leave-out"))
+        lines = fix_form.as_lines(request.form.getlist("leave-out"))
         if lines:
-            engine.leave_out(one, lines, _read_reason())
+            engine.leave_out(one, lines, fix_form.read_reason())
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _rows_page(progress.get(seller_id(), public_id), kind, after, fault=str(refused)), 422
     _tell(seen, len(edited) + len(lines), edited, late)
@@ -246,7 +245,7 @@ def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
     """
     seen = progress.get(seller_id(), public_id)
     number = request.form.get("number", default=0, type=int)
-    lines = _as_lines(request.form.get("lines", "").split())
+    lines = fix_form.as_lines(request.form.get("lines", "").split())
     if not 0 < number < MAX_LINE and not lines:
         raise BadRequest("The request does not say which answer or which rows to take back.")
     try:
@@ -305,107 +304,6 @@ def _read_kind() -> ErrorKind | None:
 
 def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
     return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
-
-
-def _read_changed(kind: str) -> Iterator[tuple[str, str, str]]:
-    """Number, column and text of the fields of a ``kind`` that say something else than before."""
-    for name, text in request.form.items():
-        of_kind, _, rest = name.partition("-")
-        if of_kind == kind and mark_of(text) != request.form.get(f"was-{rest}", mark_of("")):
-            number, _, column = rest.partition("-")
-            yield number, column, without_signs(plain(text))
-
-
-def _read_typed(one: ImportProgress) -> tuple[list[NewAnswer], list[Stale]]:
-    """What was typed and chosen, value by value, and what of it comes too late."""
-    typed = [*_find_typed()]
-    late = {*stale.find(one, typed)}
-    told = [Stale(line, each.cells) for place, (line, each) in enumerate(typed) if place in late]
-    return [each for place, (_, each) in enumerate(typed) if place not in late], told
-
-
-def _find_typed() -> Iterator[tuple[int | None, NewAnswer]]:
-    """What was typed and chosen, each with the line of its row, if it is for one."""
-    typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for number, column, text in _read_changed("to"):
-        typed[number][column] = text
-    for number, cells in typed.items():
-        meant = answers.read_text(request.form.get(f"of-{number}", ""))
-        yield _read_line(number), meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
-    for name, text in request.form.items():
-        if name.startswith("pick-"):
-            yield _read_line(name.removeprefix("pick-")), answers.read_text(text)
-
-
-def _read_line(number: str) -> int | None:
-    """The line of the row that has a value of the page, if only one has it."""
-    return next(iter(_as_lines([request.form.get(f"line-{number}", "")])), None)
-
-
-def _read_pressed(one: ImportProgress) -> Iterator[NewAnswer]:
-    """The answer of the button that was pressed, or the answers of one for all groups."""
-    pressed = request.form.get("press", "")
-    if pressed in {_SURE, _SUGGESTED}:
-        to_fix = report.show(one)
-        yield from to_fix.sure
-        yield from to_fix.suggested if pressed == _SUGGESTED else ()
-    elif pressed not in {"", _REST, _IMPORT}:
-        answer = answers.read_text(pressed)
-        is_left_out = answer.rule is Rule.LEAVE_OUT
-        reason = _read_reason() or Cause.by_slug(answer.cause).title
-        yield answer._replace(cells={REASON: reason}) if is_left_out else answer
-
-
-def _read_reason() -> str:
-    """Why rows are left out."""
-    return request.form.get("reason", "").strip()[: answers.MAX_REASON]
-
-
-def _read_rows(one: ImportProgress) -> tuple[dict[int, str | Mapping[str, str]], list[Stale]]:
-    """The rows of a page of cells that were changed, and what of them comes too late."""
-    edited = _find_edited()
-    shown = report.show_lines(one, edited) if edited else {}
-    kept: dict[int, str | Mapping[str, str]] = {}
-    told = []
-    for line, each in edited.items():
-        row = shown.get(line)
-        now = {"": row.text, **{cell.column: cell.text for cell in row.cells}} if row else {}
-        if isinstance(each, str):
-            late: dict[str, str] = {}
-            is_late = _is_late(f"was-{line}", now.get(""))
-            rest: str | dict[str, str] = "" if is_late else each
-        else:
-            late = {column: text for column, text in each.items() if _is_late(f"was-{line}-{column}", now.get(column))}
-            is_late = bool(late)
-            rest = {column: text for column, text in each.items() if column not in late}
-        if is_late:
-            told.append(Stale(line, late))
-        if rest:
-            kept[line] = rest
-    return kept, told
-
-
-def _is_late(was: str, now: str | None) -> bool:
-    """Whether a cell is not any more what the page has shown of it, as its field ``was`` tells."""
-    shown = request.form.get(was)
-    return shown is not None and (now is None or mark_of(now) != shown)
-
-
-def _find_edited() -> dict[int, str | Mapping[str, str]]:
-    """The rows of a page of cells that were changed."""
-    edited: dict[int, str | Mapping[str, str]] = {}
-    cells: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for line, column, text in _read_changed("cell"):
-        for number in _as_lines([line]):
-            if column:
-                cells[number][column] = text
-            else:
-                edited[number] = text
-    return edited | {line: answers.read_cells(each) for line, each in cells.items()}
-
-
-def _as_lines(texts: Iterable[str]) -> list[int]:
-    return [int(text) for text in texts if text.isdecimal() and len(text) < 10]
 
 
 def _rows_page(one: ImportProgress, kind: ErrorKind | None, after: int, fault: str = "") -> str:

@@ -68,7 +68,7 @@ def tell(one: ImportProgress, stale: Sequence[Stale], name_of: Callable[[str], s
         if len(cells) == 1:
             typed = _short(next(iter(cells.values())))
         told.append(f"Line {own[line]:,} {became}; {typed} was not applied.")
-    return [*told[:_TOLD], *([f"So it is with {len(told) - _TOLD:,} more."] if len(told) > _TOLD else [])]
+    return [*told[:_TOLD], *([f"The same goes for {len(told) - _TOLD:,} more."] if len(told) > _TOLD else [])]
 
 
 def _short(text: str) -> str:
